@@ -1,0 +1,34 @@
+"""``restock plan``: from tables to a plan."""
+
+from __future__ import annotations
+
+import click
+
+from api.cli.entering import enter
+from api.cli.options import Reading, Writing, home, json_option, reads_data, show_progress, writes_results
+from api.cli.summary import show_plan
+from engine.execution import Run
+from experiments.run_plan import PlanRequest, run_plan
+
+
+@click.command("plan")
+@reads_data
+@writes_results
+@click.option("--no-track", is_flag=True, help="Leave the run out of MLflow.")
+@json_option
+def command(reading: Reading, writing: Writing, no_track: bool, as_json: bool) -> int:
+    """Make a plan from DATA: a folder, a workbook or a database URL (env:NAME names one)."""
+    request = PlanRequest(
+        data=reading.data,
+        config=reading.config,
+        as_of=reading.as_of,
+        repairs=reading.repairs,
+        out=writing.out,
+        overwrite=writing.overwrite,
+        track=not no_track,
+        home=home(),
+    )
+    result = run_plan(request, Run(progress=show_progress))
+    enter(request, result)
+    show_plan(result, as_json)
+    return result.exit_code

@@ -1,0 +1,27 @@
+"""The configuration of a plan: one dataclass per section, each defined beside the code it steers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.demand.params import DemandParams, TimeParams
+from engine.forecast.params import ForecastParams
+from engine.network.params import NetworkParams, PresaleParams
+from engine.plan.params import AlertParams
+from engine.policy.params import CostParams, SupplyParams, TargetParams
+
+
+@dataclass(frozen=True)
+class PlanConfig:
+    """All that steers `engine.make_plan` besides the data."""
+
+    seed: int = 0
+    time: TimeParams = field(default_factory=TimeParams)
+    demand: DemandParams = field(default_factory=DemandParams)
+    forecast: ForecastParams = field(default_factory=ForecastParams)
+    targets: TargetParams = field(default_factory=TargetParams)
+    costs: CostParams = field(default_factory=CostParams)
+    supply: SupplyParams = field(default_factory=SupplyParams)
+    network: NetworkParams = field(default_factory=NetworkParams)
+    presale: PresaleParams = field(default_factory=PresaleParams)
+    alerts: AlertParams = field(default_factory=AlertParams)

@@ -1,0 +1,1 @@
+"""Forecasts as sample paths: types, protocol, randomness, scoring, conformance."""

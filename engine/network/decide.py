@@ -1,0 +1,296 @@
+"""Today's purchases and transfers, together.
+
+**Cost.** Least expected cost of all cells that share anything, by `engine.network.coupled`; a cell with a single
+purchase link shares nothing and keeps its own least-cost order.
+
+**Service and cover.** Two steps, since a target is a rule for each cell and not a price:
+
+1. *Help.* Lateral transfers and second sources are taken from the least-cost solution in which every cell's
+   unmet demand is priced at what its target implies (`engine.policy.implied`) and primary links may adapt, in
+   parts of lots, since the next step decides them. Trips that the primary links make anyway are free. An
+   option takes part if it could pay at the solution without any help: its receiver is expected to run short
+   before its primary order lands and it lands earlier (or that order is curbed), its first lot saves money,
+   and the most that it and others could save covers their trip.
+2. *Own rule.* Given that help, every primary link orders the least lots that meet its cell's target, from the leaves
+   up; a feeder's demand then holds what it sends. Where trips or a feeder's stock do not suffice, receivers
+   share them (`engine.network.sharing`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.network.coupled import solve_coupled
+from engine.network.expected import SampleCost, cost_changes, cost_without
+from engine.network.formulate import Frame, formulate, paid_trips, restrict, sharing_limits, take_lots
+from engine.network.params import NetworkParams
+from engine.network.problem import CoupledProblem, Limits
+from engine.network.sharing import fair_share
+from engine.network.tiers import TierDemand, depths, with_sends
+from engine.network.types import BINDING, DO_NOTHING, FAIR_SHARE, FROM_COST, FROM_PRIMARY_RULE, Network
+from engine.plan.types import SolveReport
+from engine.policy.cost import cost_horizon
+from engine.policy.implied import implied_shortage_cost
+from engine.policy.service import expected_service
+from engine.policy.targets import stock_targets
+from engine.policy.types import F64, I64, Bools, Cells, Options, Scenarios, StockRule, Targets, Texts
+
+_PAYS = 1e-9  # money that an option must at least be able to save
+UNCOUPLED = SolveReport("uncoupled", 0.0, 0.0, 0.0, {"parts": 0, "rounds": 0, "cuts": 0, "nodes": 0})
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is ordered and moved today.
+
+    Parameters
+    ----------
+    units
+        Units of every option, shape (m,).
+    rule
+        What decided them, one of `BINDING`'s names, shape (m,).
+    cost_of_waiting
+        Expected cost with an option's units left out less that as decided, shape (m,); 0 for unused options.
+    cycle_service, fill_rate
+        What each cell reaches over the interval of its primary option, shape (n,); NaN without one.
+    demand
+        The scenarios with what is sent today as demand at the givers.
+    report
+        How the coupled problem was solved.
+    """
+
+    units: F64
+    rule: Texts
+    cost_of_waiting: F64
+    cycle_service: F64
+    fill_rate: F64
+    demand: Scenarios
+    report: SolveReport
+
+
+def solve_network(
+    network: Network, demand: TierDemand, rule: StockRule, targets: Targets, params: NetworkParams
+) -> Decision:
+    """Return today's decision.
+
+    Parameters
+    ----------
+    network, demand
+        Cells, options and their demand.
+    rule
+        Objective and unmet demand.
+    targets
+        Each cell's own decision, on ``demand.all_orders``.
+    params
+        Limits of the coupled solve.
+    """
+    frame = formulate(network, demand.later, rule)
+    own = np.zeros(network.options.n_options)
+    own[targets.option] = targets.order_units
+    if rule.objective == "cost":
+        units, report, coupled = _least_cost(network, demand, rule, (frame, own), params)
+        asked = own
+    else:
+        units, report, coupled = _help(network, demand, rule, (frame, own), params)
+        asked, units = _own_rules(network, demand, rule, frame, (units, own))
+    return _decision(network, demand, rule, frame, (units, asked, coupled), report)
+
+
+def _least_cost(
+    network: Network, demand: TierDemand, rule: StockRule, given: tuple[Frame, F64], params: NetworkParams
+) -> tuple[F64, SolveReport, Bools]:
+    """Return units, report and which options were in the coupled problem."""
+    frame, own = given
+    problem = frame.problem
+    coupled = ~_alone(network)
+    if not coupled.any():
+        return own, UNCOUPLED, coupled
+    rows = np.flatnonzero(coupled)
+    sub = restrict(problem, rows, np.where(coupled, 0.0, own))
+    start = fair_share(own, problem.lots, sharing_limits(frame))[rows]
+    cost = _sample_cost(network.cells, network.options, demand.later, rule, rows)
+    solution = solve_coupled(sub, cost, start, params)
+    units = own.copy()
+    units[rows] = solution.units
+    return units, solution.report, coupled
+
+
+def _alone(network: Network) -> Bools:
+    """Return the options that share nothing: the only link of a cell that gives to none, a purchase."""
+    options = network.options
+    n_links = np.bincount(options.cell, minlength=network.cells.n_cells)
+    gives = np.zeros(network.cells.n_cells, dtype=bool)
+    gives[options.origin_cell[options.origin_cell >= 0]] = True
+    bought = options.primary & (options.origin_cell < 0)
+    return np.asarray(bought & (n_links == 1)[options.cell] & ~gives[options.cell])
+
+
+def _sample_cost(cells: Cells, options: Options, scenarios: Scenarios, rule: StockRule, rows: I64) -> SampleCost:
+    return SampleCost(cells, options, scenarios, cost_horizon(cells, options, scenarios, rule), rule, rows)
+
+
+def _help(
+    network: Network, demand: TierDemand, rule: StockRule, given: tuple[Frame, F64], params: NetworkParams
+) -> tuple[F64, SolveReport, Bools]:
+    """Return the units of options that are not primary (step 1), the report, and which options paid."""
+    frame, own = given
+    options = network.options
+    none = np.zeros(options.n_options)
+    taking_part = np.zeros(options.n_options, dtype=bool)
+    secondary = ~options.primary
+    if not secondary.any():
+        return none, UNCOUPLED, taking_part
+    start = fair_share(own, frame.problem.lots, sharing_limits(frame))
+    problem = paid_trips(frame.problem, start)
+    _, item = np.unique(network.cells.item_id.astype(str), return_inverse=True)
+    item_of = item[options.cell]
+    related = np.flatnonzero(np.isin(item_of, item_of[secondary]))
+    cells = _priced_cells(network, demand, rule, np.unique(options.cell[related]))
+    cost = _sample_cost(cells, options, demand.later, rule, related)
+    curbed = start < own
+    lost = _lost_before_landing(cost, options, start, curbed)
+    taking_part = _pays(problem, cost, start, lost, secondary & _earlier(network, curbed))
+    if not taking_part.any():
+        return none, UNCOUPLED, taking_part
+    in_item = np.isin(item_of, item_of[taking_part])
+    rows = np.flatnonzero(in_item & (options.primary | taking_part))
+    sub = replace(restrict(problem, rows, np.where(in_item, 0.0, start)), whole=secondary[rows])
+    solution = solve_coupled(sub, replace(cost, rows=rows), start[rows], params)
+    none[rows] = solution.units
+    return np.where(secondary, none, 0.0), solution.report, taking_part
+
+
+def _priced_cells(network: Network, demand: TierDemand, rule: StockRule, some: I64) -> Cells:
+    """Return the cells with unmet demand priced at what targets imply (as given where no target is held)."""
+    cells, options = network.cells, network.options
+    chosen = options.primary & np.isin(options.cell, some)
+    implied = implied_shortage_cost(cells, replace(options, primary=chosen), demand.all_orders(options), rule)
+    rows = options.cell[np.flatnonzero(chosen)]
+    name = "backorder_cost" if rule.backordered else "shortage_cost"
+    price = getattr(cells, name).copy()
+    price[rows] = np.where(np.isnan(implied), price[rows], implied)
+    return replace(cells, **{name: price})
+
+
+def _pays(problem: CoupledProblem, cost: SampleCost, units: F64, lost: F64, asked: Bools) -> Bools:
+    """Return which of the options in question could save money beside the given units.
+
+    The first lot must save. Cost being convex, more lots save at most as much each, and of all that only what the
+    receiver loses (``lost``, money by cell) counts. A trip must be covered by all options that could share it.
+    """
+    pays = asked & (problem.lots.most >= problem.lots.least) & (lost[problem.cell] > _PAYS)
+    rows = np.flatnonzero(pays)
+    first = (problem.lots.least * problem.lots.size)[rows]
+    gain = -cost_changes(cost, units, rows, first) - problem.charge[rows] * first
+    saving = np.zeros(problem.n_options)
+    saving[rows] = np.minimum(gain * problem.lots.most[rows] / problem.lots.least[rows], lost[problem.cell[rows]])
+    pays &= saving > _PAYS
+    trip = problem.trips.of_option
+    on_trip = trip >= 0
+    weights = np.where(pays, saving, 0.0)[on_trip]
+    by_trip = np.bincount(trip[on_trip], weights=weights, minlength=len(problem.trips.cost))
+    pays[on_trip] &= by_trip[trip[on_trip]] > problem.trips.cost[trip[on_trip]]
+    return pays
+
+
+def _earlier(network: Network, curbed: Bools) -> Bools:
+    """Return the options that land before their cell's primary order, or whose cell has none or a curbed one."""
+    primary = network.primary_of[network.options.cell]
+    replaceable = (primary >= 0) & ~curbed[primary]
+    return ~replaceable | (network.options.arrival < network.options.arrival[primary])
+
+
+def _lost_before_landing(cost: SampleCost, options: Options, units: F64, curbed: Bools) -> F64:
+    """Return what cells lose by unmet demand before their primary order lands, money (n,).
+
+    For cells whose primary order is curbed, or that have none, to the end of the horizon.
+    """
+    until = np.broadcast_to(cost.horizon.until, (cost.cells.n_cells, cost.scenarios.n_paths)).copy()
+    rows = np.flatnonzero(options.primary & ~curbed)
+    until[options.cell[rows]] = np.minimum(until[options.cell[rows]], cost.scenarios.arrival[rows])
+    related = np.unique(options.cell[cost.rows])
+    early = replace(cost, horizon=replace(cost.horizon, until=until))
+    ends = np.concatenate([related, options.origin_cell[cost.rows]])
+    cells = np.unique(ends[ends >= 0])
+    terms, _, _ = early.terms(cells, units[cost.rows])
+    lost = np.zeros(cost.cells.n_cells)
+    lost[cells] = terms.shortage + terms.backorder
+    return lost
+
+
+def _own_rules(
+    network: Network, demand: TierDemand, rule: StockRule, frame: Frame, given: tuple[F64, F64]
+) -> tuple[F64, F64]:
+    """Return what primary links ask for given the help, and the units of all options once shared (step 2)."""
+    help_units, own = given
+    options, cells = network.options, network.cells
+    helped = with_arrivals(cells, options, help_units)
+    depth = depths(network)
+    asked, units = own.copy(), help_units.copy()
+    asked[~options.primary] = help_units[~options.primary]
+    limits = sharing_limits(frame)
+    changed = np.zeros(cells.n_cells, dtype=bool)
+    changed[options.cell[help_units > 0]] = True
+    for level in range(int(depth.max(initial=0)) + 1):
+        here = options.primary & (depth[options.cell] == level)
+        moved = (options.origin_cell >= 0) & (np.where(here, 0.0, units) != demand.first)
+        stirred = changed.copy()
+        stirred[options.origin_cell[moved & ~here]] = True
+        again = here & stirred[options.cell]
+        if again.any():
+            now = with_sends(demand.later, options, units)
+            found = stock_targets(helped, replace(options, primary=again), now, rule)
+            asked[found.option] = found.order_units
+        rows = np.flatnonzero(here)
+        units[rows] = _shared(asked[rows], rows, frame, limits, units)
+    return asked, units
+
+
+def _shared(asked: F64, rows: I64, frame: Frame, limits: Limits, units: F64) -> F64:
+    """Return what some options are granted, after what others already have is off the limits."""
+    inside = np.zeros(len(units), dtype=bool)
+    inside[rows] = True
+    bound = limits.bound.copy()
+    np.subtract.at(bound, limits.row, limits.coefficient * np.where(inside, 0.0, units)[limits.option])
+    kept = inside[limits.option]
+    place = np.cumsum(inside) - 1
+    here = Limits(limits.row[kept], place[limits.option[kept]], limits.coefficient[kept], bound)
+    return fair_share(asked, take_lots(frame.problem.lots, rows), here)
+
+
+def with_arrivals(cells: Cells, options: Options, units: F64) -> Cells:
+    """Return the cells with units of options as inbound, at mean lead time."""
+    horizon = cells.arrivals.shape[1]
+    rows = np.flatnonzero((units > 0) & (options.arrival < horizon))
+    arrivals = cells.arrivals.copy()
+    np.add.at(arrivals, (options.cell[rows], options.arrival[rows]), units[rows])
+    return replace(cells, arrivals=arrivals)
+
+
+def _decision(
+    network: Network,
+    demand: TierDemand,
+    rule: StockRule,
+    frame: Frame,
+    found: tuple[F64, F64, Bools],
+    report: SolveReport,
+) -> Decision:
+    units, asked, coupled = found
+    cells, options = network.cells, network.options
+    sent = with_sends(demand.later, options, units)
+    primary = np.flatnonzero(options.primary)
+    helped = with_arrivals(cells, options, np.where(options.primary, 0.0, units))
+    part = Scenarios(sent.paths, sent.arrival[primary], sent.next_arrival[primary])
+    cycle, fill = expected_service(helped, options.take(primary), part, rule, units[primary])
+    service = np.full((2, cells.n_cells), np.nan)
+    service[:, options.cell[primary]] = cycle, fill
+    everything = np.arange(options.n_options)
+    cost = _sample_cost(cells, options, demand.later, rule, everything)
+    waiting = cost_without(cost, units, frame.problem)
+    code = np.where(units > 0, FROM_PRIMARY_RULE, DO_NOTHING)
+    code[(units > 0) & coupled] = FROM_COST
+    code[(units > 0) & ~coupled & (units < asked)] = FAIR_SHARE
+    names = np.array([BINDING[number] for number in code.tolist()], dtype=object)
+    return Decision(units, names, waiting, service[0], service[1], sent, report)

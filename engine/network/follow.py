@@ -1,0 +1,179 @@
+"""Follow the order-up-to policy beyond today: what every primary link orders on its later order days.
+
+On its j-th order day a cell orders up to the mean demand from that day to the arrival after next, plus the safety stock
+of today's target: the same policy, moved along the calendar. It orders only once its position is at or below that
+level by as much as today's reorder point lies below today's level, and in its link's lots. Beyond the last bucket
+demand is taken to go on at its mean daily rate, so that the last orders are no smaller than the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.network.types import Network
+from engine.policy.lots import Lots, lots
+from engine.policy.types import F32, F64, I64, StockRule, Targets
+
+
+@dataclass(frozen=True)
+class LaterOrders:
+    """Order days after today's of ``r`` primary options, in at most ``J`` steps each.
+
+    Parameters
+    ----------
+    option
+        Row in options, shape (r,).
+    bucket, arrival
+        Bucket of the order day and first bucket that it serves, shape (r, J); the horizon where there is none.
+    day, arrival_day
+        The same as days from ``as_of``.
+    until
+        First bucket served by the order after it.
+    level
+        Order-up-to level on that day, units, shape (r, J).
+    gap
+        Order-up-to less reorder point, shape (r,).
+    lots
+        Feasible quantities, shape (r,).
+    """
+
+    option: I64
+    bucket: I64
+    arrival: I64
+    day: I64
+    arrival_day: I64
+    until: I64
+    level: F64
+    gap: F64
+    lots: Lots
+
+    @property
+    def n_steps(self) -> int:
+        return int(self.bucket.shape[1])
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What became of ``r`` cells along paths.
+
+    Parameters
+    ----------
+    ordered
+        Units ordered on each later order day, shape (r, P, J).
+    stock
+        Units on hand at the end of each bucket, shape (r, P, H).
+    """
+
+    ordered: F64
+    stock: F64
+
+
+def later_orders(network: Network, targets: Targets, rows: I64, mean_paths: F64) -> LaterOrders:
+    """Return the later order days of the targets' ``rows``; ``mean_paths`` (n, H) is mean demand by cell."""
+    option = targets.option[rows]
+    days = replace(
+        network.days,
+        order_row=network.days.order_row[option],
+        ship_row=network.days.ship_row[option],
+        receive_row=network.days.receive_row[option],
+        lead_days=network.days.lead_days[option],
+        review_days=network.days.review_days[option],
+    )
+    calendar, horizon = network.calendar, network.horizon
+    order = days.order_day(np.zeros(len(option), dtype=np.int64))
+    found: list[tuple[I64, I64]] = []
+    while True:
+        order = days.next_order_day(order, calendar)
+        arrival = days.arrival_day(order)
+        found.append((order, arrival))
+        served = calendar.arrival_bucket(calendar.as_of + arrival)
+        if ((arrival >= days.n_days) | (served >= horizon)).all():
+            break
+    order_day = np.stack([day for day, _ in found], axis=1)
+    arrival_day = np.stack([day for _, day in found], axis=1)
+    bucket = calendar.bucket_of(calendar.as_of + order_day)
+    served = calendar.arrival_bucket(calendar.as_of + arrival_day)
+    none = (arrival_day >= days.n_days) | (served >= horizon)
+    options = network.options
+    cell = options.cell[option]
+    rules = lots(
+        options.min_units[option], options.multiple[option], options.max_units[option], network.cells.step[cell]
+    )
+    return LaterOrders(
+        option=option,
+        bucket=np.where(none, horizon, bucket)[:, :-1],
+        arrival=np.where(none, horizon, served)[:, :-1],
+        day=order_day[:, :-1],
+        arrival_day=arrival_day[:, :-1],
+        until=np.minimum(served[:, 1:], horizon),
+        level=_levels(network, cell, targets.safety_stock[rows], mean_paths[cell], (bucket, served)),
+        gap=np.maximum(targets.order_up_to - targets.reorder_point, 0.0)[rows],
+        lots=rules,
+    )
+
+
+def _levels(network: Network, cell: I64, safety_stock: F64, mean: F64, steps: tuple[I64, I64]) -> F64:
+    bucket, served = steps
+    horizon = mean.shape[1]
+    so_far = np.concatenate([np.zeros((len(mean), 1)), np.cumsum(mean, axis=1)], axis=1)
+    goes_on = (network.cells.end_bucket[cell] >= horizon)[:, None]
+    rate = np.where(goes_on, so_far[:, -1:] / max(horizon, 1), 0.0)
+
+    def demand_by(at: I64) -> F64:
+        inside = np.take_along_axis(so_far, np.minimum(at, horizon), axis=1)
+        return np.asarray(inside + np.maximum(at - horizon, 0) * rate, dtype=np.float64)
+
+    window = demand_by(served[:, 1:]) - demand_by(bucket[:, :-1])
+    level: F64 = np.maximum(window + safety_stock[:, None], 0.0)
+    return level
+
+
+def follow(network: Network, later: LaterOrders, paths: F32, arriving: F64, rule: StockRule) -> Followed:
+    """Follow the policy along paths.
+
+    Parameters
+    ----------
+    network, later
+        Stock at ``as_of``, and the later order days with their levels.
+    paths
+        Demand of the receiving cells, shape (r, P, H).
+    arriving
+        Units arriving by bucket besides later orders, shape (r, H): inbound and today's decision.
+    rule
+        What becomes of unmet demand.
+    """
+    cell = network.options.cell[later.option]
+    n_rows, n_paths, horizon = paths.shape
+    stock = np.repeat(network.cells.net[cell, None], n_paths, axis=1)
+    pipeline = np.zeros((horizon + 1, n_rows, n_paths))
+    pipeline[:horizon] = arriving.T[:, :, None]
+    buckets = np.arange(horizon + 1)[:, None]
+    ordered = np.zeros((n_rows, n_paths, later.n_steps))
+    on_hand = np.zeros((n_rows, n_paths, horizon))
+    for t in range(horizon):
+        for step in range(later.n_steps):
+            at = np.flatnonzero(later.bucket[:, step] == t)
+            if not len(at):
+                continue
+            # Only what is due before the arrival of the order after counts in the position.
+            due = ((buckets >= t) & (buckets < later.until[at, step])).astype(np.float64)
+            position = stock[at] + np.einsum("hr,hrp->rp", due, pipeline[:, at])
+            units = _order(later, at, step, position)
+            ordered[at, :, step] = units
+            pipeline[later.arrival[at, step], at] += units
+        owed = np.minimum(stock, 0.0)
+        stock = stock + pipeline[t] - paths[:, :, t]
+        if not rule.backordered:
+            # What was owed at the start stays owed until receipts cover it; new shortage is lost.
+            stock = np.maximum(stock, np.minimum(owed + pipeline[t], 0.0))
+        on_hand[:, :, t] = np.maximum(stock, 0.0)
+    return Followed(ordered, on_hand)
+
+
+def _order(later: LaterOrders, at: I64, step: int, position: F64) -> F64:
+    level = later.level[at, step, None]
+    rules = Lots(later.lots.size[at, None], later.lots.least[at, None], later.lots.most[at, None])
+    wish = np.where(position <= level - later.gap[at, None], level - position, 0.0)
+    return rules.at_least(wish)

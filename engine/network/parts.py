@@ -1,0 +1,74 @@
+"""Parts of a network: whole items that are decided apart from each other, so that memory is bounded by the part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.network.dates import LinkDays
+from engine.network.types import Network
+from engine.policy.types import I64
+
+PART_CELLS = 2048
+
+
+@dataclass(frozen=True)
+class NetworkPart:
+    """A network of some items, with the rows of its cells and options in the whole."""
+
+    network: Network
+    cell_rows: I64
+    option_rows: I64
+
+
+def network_parts(network: Network, n_cells: int = PART_CELLS) -> list[NetworkPart]:
+    """Return parts that cover all items: first all that share lanes, together, then the others in blocks.
+
+    Items compete only on lanes between own sites (trips, their cost and volume), so those are decided in one part.
+    A block holds at most ``n_cells`` cells, or one item.
+    """
+    cells, options = network.cells, network.options
+    _, item = np.unique(cells.item_id.astype(str), return_inverse=True)
+    shares = np.zeros(int(item.max(initial=-1)) + 1, dtype=bool)
+    shares[item[options.cell[options.origin_cell >= 0]]] = True
+    together = np.flatnonzero(shares[item])
+    parts = [together] if len(together) else []
+    alone = np.flatnonzero(~shares[item])
+    starts = np.flatnonzero(np.diff(item[alone], prepend=-1))
+    block: list[I64] = []
+    size = 0
+    for rows in np.split(alone, starts[1:]) if len(alone) else []:
+        if block and size + len(rows) > n_cells:
+            parts.append(np.concatenate(block))
+            block, size = [], 0
+        block.append(rows)
+        size += len(rows)
+    if block:
+        parts.append(np.concatenate(block))
+    return [_part(network, rows) for rows in parts]
+
+
+def _part(network: Network, rows: I64) -> NetworkPart:
+    place = np.full(network.cells.n_cells, -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    options = np.flatnonzero(place[network.options.cell] >= 0)
+    taken = network.options.take(options)
+    giver = np.where(taken.origin_cell >= 0, place[taken.origin_cell], -1)
+    keys = place[network.key_rows[network.key_rows >= 0]]
+    part = replace(
+        network,
+        cells=network.cells.take(rows),
+        options=replace(taken, cell=place[taken.cell], origin_cell=giver),
+        days=_days_of(network.days, options),
+        key_rows=keys[keys >= 0],
+        demanded=network.demanded[rows],
+        volume=network.volume[rows],
+        notes=(),
+    )
+    return NetworkPart(part, rows, options)
+
+
+def _days_of(days: LinkDays, rows: I64) -> LinkDays:
+    names = ("order_row", "ship_row", "receive_row", "lead_days", "review_days")
+    return replace(days, **{name: getattr(days, name)[rows] for name in names})

@@ -1,0 +1,103 @@
+"""The plan as a whole from its decided parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+
+from engine.network.parts import NetworkPart
+from engine.network.types import Network
+from engine.plan.alerts import AlertInputs, LateInbound, alerts
+from engine.plan.assemble import costs_table
+from engine.plan.params import AlertParams
+from engine.plan.part import PartResult
+from engine.plan.summary import whole_summary
+from engine.plan.tables import empty_table
+from engine.plan.types import SolveReport
+from engine.policy.order_now import OrderCurves, join_curves
+from engine.tables import Tables
+
+_SORTED_BY = {
+    "orders": ["item_id", "location_id", "order_date", "source_id"],
+    "transfers": ["item_id", "dest_id", "order_date", "origin_id"],
+    "planned": ["item_id", "location_id", "order_date", "source_id"],
+    "targets": ["item_id", "location_id"],
+    "forecast": ["item_id", "location_id", "date"],
+    "projection": ["item_id", "location_id", "date"],
+    "presale_allocations": ["presale_id", "item_id", "region", "location_id", "supply_kind", "line_id"],
+}
+
+
+def join_tables(parts: Sequence[PartResult]) -> dict[str, pd.DataFrame]:
+    """Return the tables of all parts, each sorted by its key, so that parts do not show."""
+    joined = {}
+    for name, by in _SORTED_BY.items():
+        frames = [part.tables[name] for part in parts if len(part.tables[name])]
+        if frames:
+            joined[name] = pd.concat(frames).sort_values(by, kind="stable", ignore_index=True)
+        else:
+            joined[name] = parts[0].tables[name] if parts else empty_table(name)
+    return joined
+
+
+def join_solves(reports: Sequence[SolveReport]) -> SolveReport:
+    """Return one report: sums, and the worst status."""
+    coupled = [report for report in reports if report.status != "uncoupled"]
+    if not coupled:
+        return SolveReport("uncoupled", 0.0, 0.0, 0.0, {})
+    objective = sum(report.objective for report in coupled)
+    bound = sum(report.bound for report in coupled)
+    work = {name: sum(report.work.get(name, 0) for report in coupled) for name in sorted(coupled[0].work)}
+    proven = all(report.status == "optimal" for report in coupled)
+    return SolveReport(
+        "optimal" if proven else "limit", objective, bound, (objective - bound) / max(1.0, abs(objective)), work
+    )
+
+
+def join_costs(parts: Sequence[PartResult]) -> pd.DataFrame:
+    """Return the table ``costs``: sums by term, in order of the terms' names."""
+    names = sorted(set(chain.from_iterable(part.costs for part in parts)))
+    return costs_table({name: sum(part.costs[name] for part in parts) for name in names})
+
+
+def join_alerts(
+    network: Network, parts: Sequence[PartResult], split: Sequence[NetworkPart], late: LateInbound, params: AlertParams
+) -> pd.DataFrame:
+    """Return the table ``alerts`` of all cells; ``split`` names each part's cells in ``network``."""
+    whole = whole_summary([part.summary for part in parts], [part.cell_rows for part in split])
+    calendar = network.calendar
+    inputs = AlertInputs(
+        cells=network.cells,
+        edges=calendar.edges[calendar.n_history :],
+        mean_demand=whole.mean_demand,
+        next_arrival=whole.next_arrival,
+        stock_out_probability=whole.stock_out_probability,
+        expected_short=whole.expected_short,
+        sales=whole.sales,
+        late=late,
+    )
+    return alerts(inputs, params)
+
+
+def late_inbound(tables: Tables, network: Network) -> LateInbound:
+    """Return the open order lines that were due before ``as_of``, at the cells of the network."""
+    as_of = pd.Timestamp(network.calendar.as_of)
+    lines = tables.known_on(network.calendar.as_of)["open_orders"]
+    lines = lines[(lines["due_date"] < as_of) & (lines["status"] != "draft") & (lines["units"] > 0)]
+    cell = network.rows_of((lines["item_id"].to_numpy(object), lines["location_id"].to_numpy(object)))
+    known = cell >= 0
+    return LateInbound(
+        cell=cell[known],
+        order_id=lines["order_id"].to_numpy(object)[known],
+        units=lines["units"].to_numpy(np.float64)[known],
+        due_date=lines["due_date"].to_numpy().astype("datetime64[D]")[known],
+    )
+
+
+def join_curves_by_key(parts: Sequence[PartResult]) -> OrderCurves:
+    """Return the curves of all parts, sorted by item, then location."""
+    curves = join_curves([part.curves for part in parts])
+    return curves.take(np.lexsort((curves.location_id.astype(str), curves.item_id.astype(str))).astype(np.int64))

@@ -1,0 +1,105 @@
+"""The main path: from checked tables to a plan, with no file, server or tracker."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.config import PlanConfig
+from engine.demand.build import build_panel, choose_calendar, demand_keys
+from engine.demand.panel import DemandPanel
+from engine.errors import ConfigError
+from engine.execution import Run, Serial
+from engine.forecast.choice import backtest_of
+from engine.forecast.streams import Streams
+from engine.forecast.types import Fitted, Forecaster
+from engine.network.build import build_network
+from engine.network.parts import NetworkPart, network_parts
+from engine.network.presale import Presale, presale_demand
+from engine.network.types import Network
+from engine.plan.assemble import assumption_tables
+from engine.plan.join import join_alerts, join_costs, join_curves_by_key, join_solves, join_tables, late_inbound
+from engine.plan.part import PartResult, PartWork, plan_part
+from engine.plan.types import Plan
+from engine.tables import Tables
+
+
+def make_plan(
+    tables: Tables,
+    config: PlanConfig,
+    forecaster: Forecaster,
+    run: Run | None = None,
+    as_of: np.datetime64 | None = None,
+) -> Plan:
+    """Return the plan of ``as_of``: what to order, to move and to place before a presale ships, and why.
+
+    Parameters
+    ----------
+    tables
+        Checked tables (`engine.tables`).
+    config
+        Settings.
+    forecaster
+        Any forecaster that passes `engine.forecast.conformance.check_forecaster`.
+    run
+        Executor, progress, cancellation; by default this process, silently.
+    as_of
+        Day of the plan, made at its start; by default the day after the last complete bucket.
+
+    Raises
+    ------
+    ConfigError, DataError, ContradictionError, Cancelled
+        See `engine.errors`.
+    """
+    run = run or Run()
+    calendar, span_notes = choose_calendar(tables, config.time, as_of)
+    if calendar.bucket == "M":
+        raise ConfigError(
+            "A plan is made in days or weeks", "monthly sales", "Give daily or weekly sales, or use restock forecast"
+        )
+    keys = demand_keys(tables, calendar)
+    network = build_network(tables, config, calendar, keys)
+    panel, panel_notes = build_panel(tables, config, network.calendar, keys, network.interval_for(keys))
+    run.step("fit", 0, 1)
+    fitted = forecaster.fit(panel)
+    run.step("fit", 1, 1)
+    presale = presale_demand(tables, network, config, Streams(config.seed))
+    split = network_parts(network)
+    parts = _decide([_work(part, network, panel, fitted, presale, config) for part in split], run)
+    notes = (*span_notes, *network.notes, *panel_notes, *fitted.notes, *presale.notes)
+    alerts = join_alerts(network, parts, split, late_inbound(tables, network), config.alerts)
+    return Plan(
+        as_of=str(network.calendar.as_of),
+        bucket=network.calendar.bucket,
+        tables={**join_tables(parts), "alerts": alerts, "costs": join_costs(parts), **assumption_tables(notes)},
+        solve=join_solves([part.solve for part in parts]),
+        curves=join_curves_by_key(parts),
+        backtest=backtest_of(fitted),
+    )
+
+
+def _work(
+    part: NetworkPart, network: Network, panel: DemandPanel, fitted: Fitted, presale: Presale, config: PlanConfig
+) -> PartWork:
+    series_of_cell = np.full(network.cells.n_cells, -1, dtype=np.int64)
+    series_of_cell[network.key_rows] = np.arange(panel.n_series)
+    series = series_of_cell[part.cell_rows]
+    own = series >= 0
+    return PartWork(
+        network=part.network,
+        panel=panel.take(series[own]),
+        series=np.where(own, np.cumsum(own) - 1, -1),
+        fitted=fitted,
+        presale=presale.take(part.cell_rows),
+        config=config,
+    )
+
+
+def _decide(work: list[PartWork], run: Run) -> list[PartResult]:
+    # One part does not pay for starting processes.
+    executor = run.executor if len(work) > 1 else Serial()
+    run.step("decide", 0, len(work))
+    results = []
+    for result in executor.map(plan_part, work):
+        results.append(result)
+        run.step("decide", len(results), len(work))
+    return results

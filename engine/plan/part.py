@@ -1,0 +1,155 @@
+"""One part of a plan: whole items from demand paths to decided lines. Pure, so that it runs in any process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.config import PlanConfig
+from engine.demand.panel import DemandPanel
+from engine.forecast.choice import models_of
+from engine.forecast.streams import Streams
+from engine.forecast.summary import forecast_table
+from engine.forecast.types import Fitted, SamplePaths
+from engine.network.decide import Decision, solve_network
+from engine.network.planned import planned_lines, projected_cells, projection_rows
+from engine.network.presale import Presale
+from engine.network.presale_allocation import presale_allocations
+from engine.network.tiers import TierDemand, tier_demand
+from engine.network.types import Network
+from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
+from engine.plan.lines import order_lines, transfer_lines
+from engine.plan.summary import CellSummary, summarise, weekly_classes
+from engine.plan.types import SolveReport
+from engine.policy.cost import cost_of_orders, own_horizon
+from engine.policy.interval_cost import price_above_cost
+from engine.policy.lead_times import arrival_buckets
+from engine.policy.order_now import OrderCurves, build_curves
+from engine.policy.targets import stock_targets
+from engine.policy.types import I64, Scenarios, StockRule, Targets
+
+SCOPE = "restock"
+"""Enters every line id: the same need has the same id in every plan."""
+
+
+@dataclass(frozen=True)
+class PartWork:
+    """What `plan_part` needs: a part of the network with its series.
+
+    Parameters
+    ----------
+    network
+        Cells and options of whole items.
+    panel
+        The series of those cells that have demand of their own.
+    series
+        Row in ``panel`` of each cell, -1 for none.
+    fitted
+        The forecaster, fitted on the whole panel.
+    presale
+        Presale demand of the cells.
+    config
+        Settings.
+    """
+
+    network: Network
+    panel: DemandPanel
+    series: I64
+    fitted: Fitted
+    presale: Presale
+    config: PlanConfig
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """The decided part: its tables, expected costs by term, and what alerts and order-now need."""
+
+    tables: dict[str, pd.DataFrame]
+    costs: dict[str, float]
+    solve: SolveReport
+    summary: CellSummary
+    curves: OrderCurves
+
+
+def plan_part(work: PartWork) -> PartResult:
+    """Return the plan of a part."""
+    network, config = work.network, work.config
+    rule = stock_rule(network, config)
+    scenarios, own = draw(work)
+    demand = tier_demand(network, scenarios, rule)
+    every = demand.all_orders(network.options)
+    targets = stock_targets(network.cells, network.options, every, rule)
+    decision = solve_network(network, demand, rule, targets, config.network)
+    tables = decision_tables(work, targets, decision)
+    tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule)
+    tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
+    tables["presale_allocations"] = presale_allocations(work.presale, network, decision, SCOPE)
+    tables["forecast"] = forecast_table(own, network.calendar, config.forecast.quantiles)
+    return PartResult(
+        tables=tables,
+        costs=cost_terms(network, demand, decision, rule),
+        solve=decision.report,
+        summary=summarise(work.panel, work.series, network, decision, config.alerts),
+        curves=build_curves(network.cells, network.options, every, rule),
+    )
+
+
+def stock_rule(network: Network, config: PlanConfig) -> StockRule:
+    """Return how stock is judged."""
+    days = network.calendar.days[network.calendar.n_history :]
+    return StockRule(config.targets.objective, config.demand.unmet, days)
+
+
+def draw(work: PartWork) -> tuple[Scenarios, SamplePaths]:
+    """Return demand and lead times of the cells, path by path, and the forecast of those with their own demand."""
+    network, config = work.network, work.config
+    streams, n_paths = Streams(config.seed), config.forecast.n_paths
+    paths = np.zeros((network.cells.n_cells, n_paths, network.horizon), dtype=np.float32)
+    own = work.fitted.sample(work.panel, network.horizon, n_paths, streams)
+    has_series = work.series >= 0
+    paths[has_series] = own.units[work.series[has_series]]
+    work.presale.add_to(paths)
+    arrival, next_arrival = arrival_buckets(network.options, network.cells, network.calendar, n_paths, streams)
+    return Scenarios(paths, arrival, next_arrival), own
+
+
+def decision_tables(work: PartWork, targets: Targets, decision: Decision) -> dict[str, pd.DataFrame]:
+    """Return the tables ``orders``, ``transfers`` and ``targets`` of a part."""
+    cells, options, objective = work.network.cells, work.network.options, work.config.targets.objective
+    facts = line_facts(options, targets, decision, objective)
+    inputs = TargetInputs(cells, options, targets, decision, _labels(work), objective)
+    return {
+        "orders": order_lines(SCOPE, cells, options, facts),
+        "transfers": transfer_lines(SCOPE, cells, options, facts),
+        "targets": targets_table(inputs),
+    }
+
+
+def cost_terms(network: Network, demand: TierDemand, decision: Decision, rule: StockRule) -> dict[str, float]:
+    """Return expected money by term, as decided; each cell counts until its next order arrives."""
+    cells, options, units = network.cells, network.options, decision.units
+    horizon = own_horizon(cells, options, demand.later, rule)
+    cost, _ = cost_of_orders(cells, options, demand.later, units, horizon, rule)
+    extra = price_above_cost(cells, options) * units
+    lane = options.origin_cell >= 0
+    made = pd.DataFrame({"lane": options.lane, "day": options.order_date})[lane & (units > 0)].drop_duplicates()
+    return {
+        "holding": float(cost.holding.sum()),
+        "shortage": float(cost.shortage.sum()),
+        "backorder": float(cost.backorder.sum()),
+        "left-over": float(cost.left_over.sum()),
+        "price-above-cost": float(extra[~lane].sum()),
+        "lane": float(extra[lane].sum()),
+        "trip": float(network.lanes["trip_cost"].to_numpy(np.float64)[made["lane"].to_numpy(np.int64)].sum()),
+    }
+
+
+def _labels(work: PartWork) -> CellLabels:
+    """Return the XYZ class and the chosen model of each cell; empty where it has no demand of its own."""
+    has_series = work.series >= 0
+    xyz, model = (np.full(len(work.series), "", dtype=object) for _ in range(2))
+    xyz[has_series] = weekly_classes(work.panel)[work.series[has_series]]
+    model[has_series] = models_of(work.fitted, work.panel)[work.series[has_series]]
+    return CellLabels(xyz, model)

@@ -1,0 +1,199 @@
+"""The simulator: stock, demand and decisions bucket by bucket, in the event order of docs/design.md, 3.
+
+In each bucket: the policy decides at its start (at reviews), receipts come in, transfers leave their
+origin, then demand arises. Cells are independent but for transfers, so replications of a world may be
+stacked as further cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from engine.simulation.types import (
+    F64,
+    I64,
+    Lines,
+    Shipments,
+    StockState,
+    Trace,
+    join_shipments,
+)
+
+
+class Policy(Protocol):
+    """Decides at the start of a review's bucket, knowing the state but no arrival that is not yet due."""
+
+    def __call__(self, state: StockState, /) -> Lines: ...
+
+
+class Delay(Protocol):
+    """Returns the buckets by which each line arrives after it is due (negative: early), shape (n_lines,)."""
+
+    def __call__(self, lines: Lines, /) -> I64: ...
+
+
+def on_time(lines: Lines) -> I64:
+    """Return no delay."""
+    return np.zeros(lines.n_lines, np.int64)
+
+
+@dataclass(frozen=True)
+class SimulationRules:
+    """How a world runs.
+
+    Parameters
+    ----------
+    review_buckets
+        The policy is called in every bucket that this number divides.
+    unmet
+        What becomes of demand that finds no stock.
+    delay
+        How late lines arrive. Lines of one link (source, cell) never overtake each other.
+    """
+
+    review_buckets: int = 1
+    unmet: Literal["lost", "backordered"] = "lost"
+    delay: Delay = on_time
+
+    def __post_init__(self) -> None:
+        if self.review_buckets < 1:
+            raise ValueError(f"review_buckets must be >= 1. Got {self.review_buckets} instead.")
+        if self.unmet not in ("lost", "backordered"):
+            raise ValueError(f"unmet must be lost or backordered. Got {self.unmet!r} instead.")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The state after a simulation, its trace, and the lines that arrived in it."""
+
+    state: StockState
+    trace: Trace
+    arrived: Shipments
+
+
+def simulate(state: StockState, demand: F64, policy: Policy, rules: SimulationRules) -> Outcome:
+    """Return what happens to ``state`` under ``demand`` and ``policy``.
+
+    Parameters
+    ----------
+    state
+        Stock at the start; its arrays are not changed.
+    demand
+        Shape (n_cells, n_buckets), units, from ``state.bucket`` on.
+    policy
+        Called with the state at every review; its lines may be sent in that bucket or later.
+    rules
+        Reviews, unmet demand and delays.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or the policy returns lines of the past or of unknown cells.
+    """
+    n_cells = len(state.on_hand)
+    if demand.ndim != 2 or demand.shape[0] != n_cells:
+        raise ValueError(f"demand must have shape ({n_cells}, n_buckets). Got {demand.shape} instead.")
+    record = {name: np.zeros(demand.shape) for name in _RECORDED}
+    arrived: list[Shipments] = []
+    now = state
+    for column in range(demand.shape[1]):
+        if now.bucket % rules.review_buckets == 0:
+            now = _with_decisions(now, policy(now), rules.delay)
+        now, moved, came = _step(now, demand[:, column], rules.unmet)
+        arrived.extend(came)
+        for name in _RECORDED:
+            record[name][:, column] = moved[name]
+    trace = Trace(start=state.bucket, opening=state.on_hand, demand=demand, **record)
+    return Outcome(now, trace, join_shipments(arrived))
+
+
+_RECORDED = ("short", "lost", "served", "received", "sent", "closing", "backlog")
+
+
+def _with_decisions(state: StockState, lines: Lines, delay: Delay) -> StockState:
+    """Return the state with the policy's lines on their way."""
+    if lines.n_lines == 0:
+        return state
+    if lines.sent.min() < state.bucket:
+        raise ValueError(f"lines must be sent in bucket {state.bucket} or later. Got {lines.sent.min()} instead.")
+    arrives = np.maximum(lines.due + delay(lines), lines.sent)
+    arrives = np.maximum(arrives, _last_arrival(state.inbound, lines))
+    inbound = join_shipments([state.inbound, Shipments(lines, arrives)])
+    return StockState(state.bucket, state.on_hand, state.backlog, inbound)
+
+
+def _last_arrival(inbound: Shipments, lines: Lines) -> I64:
+    """Return, for each line, the latest arrival of what its link already has on its way."""
+    if inbound.lines.n_lines == 0:
+        return lines.sent
+    sources, code = np.unique(np.concatenate([inbound.lines.source_id, lines.source_id]), return_inverse=True)
+    link = np.concatenate([inbound.lines.cell, lines.cell]) * len(sources) + code
+    latest = np.full(link.max() + 1, np.iinfo(np.int64).min)
+    np.maximum.at(latest, link[: inbound.lines.n_lines], inbound.arrives)
+    return np.maximum(latest[link[inbound.lines.n_lines :]], lines.sent)
+
+
+def _step(
+    state: StockState, demand: F64, unmet: Literal["lost", "backordered"]
+) -> tuple[StockState, dict[str, F64], list[Shipments]]:
+    """Return the state after one bucket, the units moved in it, and the shipments that arrived."""
+    bucket, inbound = state.bucket, state.inbound
+    leaving = (inbound.lines.sent == bucket) & (inbound.lines.origin >= 0)
+    here = (inbound.arrives == bucket) & ~leaving
+    came = [inbound.take(here)]
+    received = _by_cell(came[0], len(demand))
+    on_hand = state.on_hand + received
+    owed_served = np.minimum(on_hand, state.backlog)
+    on_hand = on_hand - owed_served
+    staying = inbound.take(~here)
+    sent = np.zeros(len(demand))
+    if leaving.any():
+        staying, sent = _send(staying, bucket, on_hand)
+        on_hand = on_hand - sent
+        # A transfer without lead time serves the bucket in which it leaves.
+        at_once = staying.arrives == bucket
+        came.append(staying.take(at_once))
+        more = _by_cell(came[1], len(demand))
+        staying, received, on_hand = staying.take(~at_once), received + more, on_hand + more
+        more_served = np.minimum(on_hand, state.backlog - owed_served)
+        owed_served, on_hand = owed_served + more_served, on_hand - more_served
+    sold = np.minimum(on_hand, demand)
+    short = demand - sold
+    lost = short if unmet == "lost" else np.zeros_like(short)
+    backlog = state.backlog - owed_served + short - lost
+    closing = on_hand - sold
+    moved = {
+        "short": short,
+        "lost": lost,
+        "served": owed_served + sold,
+        "received": received,
+        "sent": sent,
+        "closing": closing,
+        "backlog": backlog,
+    }
+    return StockState(bucket + 1, closing, backlog, staying), moved, came
+
+
+def _by_cell(shipments: Shipments, n_cells: int) -> F64:
+    return np.bincount(shipments.lines.cell, weights=shipments.lines.units, minlength=n_cells).astype(np.float64)
+
+
+def _send(inbound: Shipments, bucket: int, on_hand: F64) -> tuple[Shipments, F64]:
+    """Return the shipments with the units that really leave now, and the units that leave each cell.
+
+    Where an origin holds less than its lines ask for, they are served in the order of the lines.
+    """
+    leaving = np.flatnonzero((inbound.lines.sent == bucket) & (inbound.lines.origin >= 0))
+    order = leaving[np.argsort(inbound.lines.origin[leaving], kind="stable")]
+    origin, asked = inbound.lines.origin[order], inbound.lines.units[order]
+    before = np.cumsum(asked) - asked
+    first = np.searchsorted(origin, origin, side="left")
+    before = before - before[first]
+    left = np.clip(np.minimum(asked, on_hand[origin] - before), 0.0, None)
+    units = inbound.lines.units.copy()
+    units[order] = left
+    sent = np.bincount(origin, weights=left, minlength=len(on_hand)).astype(np.float64)
+    return inbound.with_units(units), sent

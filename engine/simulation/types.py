@@ -1,0 +1,239 @@
+"""What a simulation works on: lines on their way, the state of stock, and the record of what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
+Texts = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Order and transfer lines, one row each; buckets count from the simulation's bucket 0.
+
+    Parameters
+    ----------
+    line_id, source_id
+        Text; ``source_id`` is the supplier, or the giving location of a transfer.
+    cell
+        Row of the cell that receives.
+    origin
+        Row of the cell that gives (a transfer), or -1 (a purchase).
+    units
+        Units, finite, >= 0. Of a transfer that found less stock at its origin, the units that left.
+    unit_cost
+        Money per unit bought or moved.
+    sent
+        Bucket in which the line is ordered or leaves its origin.
+    due
+        First bucket that the line serves if it is on time; not before ``sent``.
+    promise
+        The service that the plan expects of the line's cycle, in [0, 1]; NaN where it states none.
+    """
+
+    line_id: Texts
+    cell: I64
+    origin: I64
+    source_id: Texts
+    units: F64
+    unit_cost: F64
+    sent: I64
+    due: I64
+    promise: F64
+
+    def __post_init__(self) -> None:
+        n = len(self.line_id)
+        for field in fields(self):
+            array = getattr(self, field.name)
+            if array.shape != (n,):
+                raise ValueError(f"{field.name} must have shape {(n,)}. Got {array.shape} instead.")
+            object.__setattr__(self, field.name, _read_only(array))
+        if n and not (np.isfinite(self.units).all() and self.units.min() >= 0):
+            raise ValueError("units must be finite and >= 0. Got NaN, infinite or negative units instead.")
+        if (self.due < self.sent).any():
+            raise ValueError("due must be >= sent. Got lines due before they are sent instead.")
+
+    @property
+    def n_lines(self) -> int:
+        return len(self.line_id)
+
+    def take(self, rows: npt.NDArray[np.bool_] | I64) -> Lines:
+        """Return the given lines, in the given order."""
+        return Lines(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def no_lines() -> Lines:
+    """Return lines without a row."""
+    whole, real, text = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, object)
+    return Lines(text, whole, whole, text, real, real, whole, whole, real)
+
+
+def join_lines(parts: Sequence[Lines]) -> Lines:
+    """Return the lines of all parts, one behind the other."""
+    if not parts:
+        return no_lines()
+    return Lines(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Lines)))
+
+
+@dataclass(frozen=True)
+class Shipments:
+    """Lines with the bucket in which they really arrive: first served bucket, shape (n_lines,)."""
+
+    lines: Lines
+    arrives: I64
+
+    def __post_init__(self) -> None:
+        if self.arrives.shape != (self.lines.n_lines,):
+            raise ValueError(f"arrives must have shape {(self.lines.n_lines,)}. Got {self.arrives.shape} instead.")
+        if (self.arrives < self.lines.sent).any():
+            raise ValueError("arrives must be >= sent. Got lines that arrive before they are sent instead.")
+        object.__setattr__(self, "arrives", _read_only(self.arrives))
+
+    def take(self, rows: npt.NDArray[np.bool_] | I64) -> Shipments:
+        """Return the given shipments, in the given order."""
+        return Shipments(self.lines.take(rows), self.arrives[rows])
+
+    def with_units(self, units: F64) -> Shipments:
+        """Return the shipments with other units."""
+        return Shipments(replace(self.lines, units=units), self.arrives)
+
+
+def no_shipments() -> Shipments:
+    """Return shipments without a row."""
+    return Shipments(no_lines(), np.zeros(0, np.int64))
+
+
+def join_shipments(parts: Sequence[Shipments]) -> Shipments:
+    """Return the shipments of all parts, one behind the other."""
+    if not parts:
+        return no_shipments()
+    return Shipments(join_lines([part.lines for part in parts]), np.concatenate([part.arrives for part in parts]))
+
+
+@dataclass(frozen=True)
+class StockState:
+    """Stock at the start of a bucket, before its receipts; all a simulation needs to go on.
+
+    Parameters
+    ----------
+    bucket
+        The next bucket to be simulated.
+    on_hand, backlog
+        Shape (n_cells,), units >= 0: in stock, and owed to customers.
+    inbound
+        Lines that have not arrived; those with ``sent`` >= ``bucket`` have not left yet either.
+    """
+
+    bucket: int
+    on_hand: F64
+    backlog: F64
+    inbound: Shipments
+
+    def __post_init__(self) -> None:
+        n = len(self.on_hand)
+        for name in ("on_hand", "backlog"):
+            array = getattr(self, name)
+            if array.shape != (n,):
+                raise ValueError(f"{name} must have shape {(n,)}. Got {array.shape} instead.")
+            if n and not (np.isfinite(array).all() and array.min() >= 0):
+                raise ValueError(f"{name} must be finite and >= 0. Got NaN, infinite or negative units instead.")
+            object.__setattr__(self, name, _read_only(array))
+        if (self.inbound.arrives < self.bucket).any():
+            raise ValueError(f"inbound lines must arrive in bucket {self.bucket} or later. Got earlier ones instead.")
+        for name, lowest in (("cell", 0), ("origin", -1)):
+            cells = getattr(self.inbound.lines, name)
+            if len(cells) and not (cells.min() >= lowest and cells.max() < n):
+                raise ValueError(f"{name} of inbound lines must lie in [{lowest}, {n}). Got others instead.")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What happened in each bucket; every array has shape (n_cells, n_buckets), units.
+
+    In every cell and bucket: opening + received - served - sent = closing, and
+    backlog before + demand - lost - served = backlog after.
+
+    Parameters
+    ----------
+    start
+        The bucket of the first column.
+    opening
+        Stock before the first bucket's receipts, shape (n_cells,).
+    demand
+        Units asked for in the bucket.
+    short
+        Units of the bucket's own demand that found no stock in it.
+    lost
+        Those of them that will never be served.
+    served
+        Units that left for customers, those owed from earlier included.
+    received, sent
+        Units that came in, and units that left for another cell.
+    closing, backlog
+        Stock and units owed at the end of the bucket.
+    """
+
+    start: int
+    opening: F64
+    demand: F64
+    short: F64
+    lost: F64
+    served: F64
+    received: F64
+    sent: F64
+    closing: F64
+    backlog: F64
+
+    def __post_init__(self) -> None:
+        shape = self.demand.shape
+        if len(shape) != 2 or self.opening.shape != shape[:1]:
+            raise ValueError(f"opening must have shape {shape[:1]}. Got {self.opening.shape} instead.")
+        for name in ("demand", "short", "lost", "served", "received", "sent", "closing", "backlog"):
+            array = getattr(self, name)
+            if array.shape != shape:
+                raise ValueError(f"{name} must have shape {shape}. Got {array.shape} instead.")
+            object.__setattr__(self, name, _read_only(array))
+        object.__setattr__(self, "opening", _read_only(self.opening))
+
+    @property
+    def n_buckets(self) -> int:
+        return int(self.demand.shape[1])
+
+    @property
+    def end(self) -> int:
+        """The bucket after the last."""
+        return self.start + self.n_buckets
+
+
+def join_traces(parts: Sequence[Trace]) -> Trace:
+    """Return one trace of parts that follow each other.
+
+    Raises
+    ------
+    ValueError
+        If there is no part, or one does not begin where the one before it ends.
+    """
+    if not parts:
+        raise ValueError("parts must hold at least one trace. Got none instead.")
+    for before, after in pairwise(parts):
+        if after.start != before.end:
+            raise ValueError(f"a trace must start in bucket {before.end}. Got {after.start} instead.")
+    joined = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts], axis=1)
+        for field in fields(Trace)
+        if field.name not in ("start", "opening")
+    }
+    return Trace(start=parts[0].start, opening=parts[0].opening, **joined)
+
+
+def _read_only(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,1 @@
+"""Runs: reading, planning, tracking and writing, in files and processes."""

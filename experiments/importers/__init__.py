@@ -1,0 +1,1 @@
+"""Public data sets as contract tables, one module a source, found by name in `registry`."""

@@ -1,0 +1,1 @@
+"""Forecasters, one a file, loaded by name."""

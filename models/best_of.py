@@ -1,0 +1,241 @@
+"""The best of several forecasters, chosen per segment by rolling-origin backtest on protection intervals.
+
+Every candidate is fitted once, at the earliest cutoff, and stays frozen while it is sampled at each later one. Its
+loss is the pinball loss of demand summed over each series' protection interval, in money, pooled over the series of
+a segment and the cutoffs. A baseline is always in the race and holds a segment until a challenger, in the order given,
+beats the holder by the margin. Those chosen are then fitted to everything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from engine.demand.panel import DemandPanel, Ids
+from engine.errors import Cancelled, ConfigError
+from engine.execution import Run
+from engine.forecast.backtest import Actuals, IntervalScores, actuals_after, cutoffs, score_intervals
+from engine.forecast.params import ForecastParams
+from engine.forecast.sampling import series_blocks
+from engine.forecast.streams import Streams
+from engine.forecast.types import Fitted, FittedState, Forecaster, SamplePaths
+from engine.messages import Message
+from models.contest import Scores, choose, score_table, stacked, table_of
+from models.seasonal_naive import SeasonalNaive
+from models.segments import Segments, segment
+
+BASELINES = ("seasonal_naive", "moving_average")
+QUANTILES = tuple(round(0.05 * i, 2) for i in range(1, 20))
+"""Quantiles of the loss."""
+
+STREAMS = Streams(0)
+"""Random numbers of the backtest, the same in every fit."""
+
+NAMED = 5
+"""Series named in a note; the others are counted."""
+
+
+@dataclass(frozen=True)
+class BestOf:
+    """A forecaster that chooses among candidates.
+
+    Parameters
+    ----------
+    candidates
+        Forecasters with different names; the first of `BASELINES` among them, else a seasonal naive one that
+        is added, is the baseline.
+    params
+        ``n_cutoffs``, ``margin`` and ``n_paths`` of the backtest.
+    run
+        Told of progress, asked for cancellation.
+    """
+
+    candidates: Sequence[Forecaster]
+    params: ForecastParams = field(default_factory=ForecastParams)
+    run: Run = field(default_factory=Run)
+    name: str = "best_of"
+
+    def __post_init__(self) -> None:
+        names = [candidate.name for candidate in self.candidates]
+        if len(set(names)) < len(names):
+            raise ConfigError("Candidates must have different names", ", ".join(names), "Name each one once")
+        baseline = next((c for c in self.candidates if c.name in BASELINES), None) or SeasonalNaive()
+        others = [c for c in self.candidates if c.name != baseline.name]
+        object.__setattr__(self, "candidates", (baseline, *others))
+
+    def race(self, panel: DemandPanel) -> pd.DataFrame:
+        """Return the backtest alone, as in `Chosen.backtest`, without fitting the chosen ones again."""
+        ordered = _ordered(panel)
+        return self._race(ordered, segment(ordered))[0]
+
+    def fit(self, panel: DemandPanel) -> Chosen:
+        """Choose by backtest and fit the chosen ones to the whole panel."""
+        ordered = _ordered(panel)
+        segments = segment(ordered)
+        baseline = self.candidates[0]
+        table, chosen, notes = self._race(ordered, segments)
+        model = np.array([chosen.get(name, baseline.name) for name in segments.name], dtype=object)
+        notes += _left_out(ordered, segments, baseline.name)
+        fitted: dict[str, Fitted] = {}
+        wanted = [c for c in self.candidates if c is baseline or (model == c.name).any()]
+        for number, candidate in enumerate(wanted):
+            self.run.step("fit", number, len(wanted))
+            if candidate is baseline:
+                fitted[baseline.name] = baseline.fit(ordered)
+                continue
+            try:
+                fitted[candidate.name] = candidate.fit(ordered)
+            except Cancelled:
+                raise
+            except Exception as error:  # noqa: BLE001 - a candidate that fails is listed and its series fall back
+                notes += (_failed(candidate, error, "fit"),)
+                table.loc[table["model"] == candidate.name, "chosen"] = False
+                model[model == candidate.name] = baseline.name
+        self.run.step("fit", len(wanted), len(wanted))
+        notes = (*notes, *(note for one in fitted.values() for note in one.notes))
+        return Chosen(baseline.name, fitted, _by_key(ordered, model), table, notes)
+
+    def from_state(self, state: FittedState) -> Chosen:
+        makers = {candidate.name: candidate for candidate in self.candidates}
+        names = json.loads(state.text["models"])
+        unknown = [name for name in names if name not in makers]
+        if unknown:
+            raise ConfigError("A stored choice needs its candidates", ", ".join(unknown), "Pass them to BestOf")
+        fitted = {name: makers[name].from_state(_inner(state, name)) for name in names}
+        model_by_key = {(i, loc): name for i, loc, name in json.loads(state.text["model_by_key"])}
+        table = table_of(json.loads(state.text["backtest"]))
+        return Chosen(state.text["baseline"], fitted, model_by_key, table)
+
+    def _race(self, panel: DemandPanel, segments: Segments) -> tuple[pd.DataFrame, dict[str, str], tuple[Message, ...]]:
+        """Return the backtest table, the model chosen for each segment and what is to be told."""
+        horizon = int(panel.interval[:, 1].max()) if panel.n_series else 0
+        backs = cutoffs(panel, self.params.n_cutoffs, horizon)
+        if not len(backs) or not segments.chosen_for.any():
+            note = Message("backtest-too-short", {"n_buckets": panel.calendar.n_history, "horizon": horizon})
+            return score_table({}, segments, {}), {}, (note,)
+        scores: dict[str, Scores] = {}
+        notes: tuple[Message, ...] = ()
+        for number, candidate in enumerate(self.candidates):
+            self.run.step("backtest", number, len(self.candidates))
+            try:
+                scores[candidate.name] = self._score(candidate, panel, backs, horizon)
+            except Cancelled:
+                raise
+            except Exception as error:
+                if candidate is self.candidates[0]:
+                    raise
+                notes += (_failed(candidate, error, "backtest"),)
+        self.run.step("backtest", len(self.candidates), len(self.candidates))
+        chosen = choose(scores, segments, self.params.margin)
+        return score_table(scores, segments, chosen), chosen, notes
+
+    def _score(
+        self, candidate: Forecaster, panel: DemandPanel, backs: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+        horizon: int,
+    ) -> Scores:  # fmt: skip
+        """Return the scores of a candidate that was fitted at the earliest cutoff, at every cutoff."""
+        fitted = candidate.fit(panel.cut(int(backs.max())))
+        by_cutoff: list[IntervalScores] = []
+        for back in backs:
+            past, actuals = panel.cut(int(back)), actuals_after(panel, int(back), horizon)
+            parts = []
+            for rows in series_blocks(past):
+                self.run.step(f"backtest {candidate.name}", len(by_cutoff), len(backs))
+                paths = fitted.sample(past.take(rows), horizon, self.params.n_paths, STREAMS)
+                parts.append(
+                    score_intervals(
+                        paths, Actuals(actuals.units[rows], actuals.seen[rows]), past.interval[rows], QUANTILES
+                    )
+                )
+            by_cutoff.append(stacked(parts))
+        return Scores(tuple(by_cutoff))
+
+
+def _ordered(panel: DemandPanel) -> DemandPanel:
+    return panel.take(np.lexsort((panel.location_id.astype(np.str_), panel.item_id.astype(np.str_))))
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The chosen forecasters, fitted, and which series each serves.
+
+    Parameters
+    ----------
+    baseline
+        Name of the forecaster that serves a series unknown at the fit.
+    fitted
+        By name.
+    model_by_key
+        Name of the model of each (item, location).
+    backtest
+        One row per model and segment, and per model over "all": n_series (scored), loss (mean pinball loss of
+        an interval, money), wape, bias, coverage (of the central 80 %, by randomised PIT), chosen.
+    """
+
+    baseline: str
+    fitted: Mapping[str, Fitted]
+    model_by_key: Mapping[tuple[str, str], str]
+    backtest: pd.DataFrame
+    notes: tuple[Message, ...] = ()
+
+    def model_of(self, item_id: Ids, location_id: Ids) -> Ids:
+        """Return the name of the model that serves each series, shape (n,)."""
+        keys = zip(item_id, location_id, strict=True)
+        return np.array([self.model_by_key.get(key, self.baseline) for key in keys], dtype=object)
+
+    def sample(self, panel: DemandPanel, horizon: int, n_paths: int, streams: Streams) -> SamplePaths:
+        """Return paths of every series from the model that serves it."""
+        model = self.model_of(panel.item_id, panel.location_id)
+        units = np.zeros((panel.n_series, n_paths, horizon), np.float32)
+        for name, fitted in self.fitted.items():
+            rows = np.flatnonzero(model == name)
+            if len(rows):
+                units[rows] = fitted.sample(panel.take(rows), horizon, n_paths, streams).units
+        return SamplePaths(panel.item_id, panel.location_id, units)
+
+    def state(self) -> FittedState:
+        inner = {name: fitted.state() for name, fitted in self.fitted.items()}
+        keys = [[*key, name] for key, name in sorted(self.model_by_key.items())]
+        text = {
+            "baseline": self.baseline,
+            "models": json.dumps(list(self.fitted)),
+            "model_by_key": json.dumps(keys, ensure_ascii=False),
+            "backtest": json.dumps(self.backtest.to_dict("records"), ensure_ascii=False),
+        }
+        arrays = {f"{name}/{key}": a for name, state in inner.items() for key, a in state.arrays.items()}
+        return FittedState(
+            arrays, {**text, **{f"{name}/{key}": t for name, state in inner.items() for key, t in state.text.items()}}
+        )
+
+
+def _inner(state: FittedState, name: str) -> FittedState:
+    start = f"{name}/"
+    return FittedState(
+        {key.removeprefix(start): array for key, array in state.arrays.items() if key.startswith(start)},
+        {key.removeprefix(start): text for key, text in state.text.items() if key.startswith(start)},
+    )
+
+
+def _by_key(panel: DemandPanel, model: Ids) -> dict[tuple[str, str], str]:
+    keys = zip(panel.item_id, panel.location_id, model, strict=True)
+    return {(str(item), str(location)): str(name) for item, location, name in keys}
+
+
+def _failed(candidate: Forecaster, error: Exception, stage: str) -> Message:
+    reason = f"{type(error).__name__}: {error}"
+    return Message("candidate-failed", {"model": candidate.name, "stage": stage, "reason": reason})
+
+
+def _left_out(panel: DemandPanel, segments: Segments, baseline: str) -> tuple[Message, ...]:
+    """Return a note per reason for which series were left to the baseline without a race."""
+    notes = []
+    for name, code in (("short", "series-too-short"), ("odd", "series-too-odd")):
+        rows = np.flatnonzero(segments.name == name)
+        if len(rows):
+            first = "; ".join(f"{panel.item_id[r]} at {panel.location_id[r]}" for r in rows[:NAMED])
+            notes.append(Message(code, {"n_series": len(rows), "model": baseline, "first": first}))
+    return tuple(notes)

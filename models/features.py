@@ -1,0 +1,295 @@
+"""Features of the global model: what a series tells at an origin, and what is known of a future bucket.
+
+Everything is read from one series' own history before the origin and from its known future, so a row is
+the same alone or in a batch. Demand counts with the weight with which it was seen; a bucket out of stock
+or not on offer counts for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.demand.calendar import Calendar
+from engine.demand.censoring import SCALED_SHARE, expected_demand
+from engine.demand.on_offer import on_offer
+from engine.demand.panel import DemandPanel
+
+Doubles = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+PRICE = "price_relative"
+"""The regressor that holds planned prices over the list price."""
+
+
+CYCLES = (4, 8)
+"""Cycles over which the buckets in the target's phase are averaged."""
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """The spans, in buckets, over which a bucket length looks back.
+
+    ``season`` is the short cycle (a week of days; 0 = none), ``year`` the long one, ``around`` half the
+    width of the window that is read a year ago. The last of ``half_lives`` gives a series its scale.
+    """
+
+    windows: tuple[int, ...]
+    half_lives: tuple[float, ...]
+    n_lags: int
+    season: int
+    year: int
+    around: int
+
+
+RHYTHMS: Mapping[str, Rhythm] = {
+    "D": Rhythm((7, 14, 28, 56, 112, 224), (3.0, 10.0, 14.0), 3, 7, 364, 7),
+    "W": Rhythm((2, 4, 8, 13, 26, 52), (1.5, 4.0, 6.5), 4, 0, 52, 1),
+    "M": Rhythm((2, 3, 6, 12), (1.0, 3.0, 6.0), 3, 0, 12, 0),
+}
+
+
+@dataclass(frozen=True)
+class History:
+    """Demand as it was seen, and its running sums: column ``t`` holds buckets before ``t`` only.
+
+    ``demand`` and ``seen`` have shape (n, n_history), the sums (n, n_history + 1).
+    """
+
+    demand: Doubles
+    seen: Doubles
+    total: Doubles
+    count: Doubles
+    squares: Doubles
+    positive: Doubles
+    smooth: tuple[Doubles, ...]
+    scale: Doubles
+    last_sale: Ints
+    age: Ints
+    cycle_total: Doubles
+    cycle_count: Doubles
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known besides demand.
+
+    ``by_bucket`` and ``planned_price`` cover history and future; the running sums are of prices paid, in the history.
+    """
+
+    by_bucket: Mapping[str, Singles]
+    planned_price: Singles
+    price_total: Doubles
+    price_count: Doubles
+    attributes: Singles
+
+
+def read_seen(panel: DemandPanel) -> Doubles:
+    """Return the weight in [0, 1] with which each bucket's demand was seen, shape (n, n_history).
+
+    It is the share on sale, and 0 below `SCALED_SHARE` and where not on offer.
+    """
+    share = panel.available.astype(np.float64)
+    return np.where(on_offer(panel)[:, : panel.calendar.n_history] & (share >= SCALED_SHARE), share, 0.0)
+
+
+def read_history(panel: DemandPanel) -> History:
+    """Return the panel's demand with weights and the running sums that features are read from."""
+    n, h = panel.units.shape
+    rhythm = RHYTHMS[panel.calendar.bucket]
+    offer = on_offer(panel)[:, :h]
+    seen = read_seen(panel)
+    demand = np.where(seen > 0, np.nan_to_num(expected_demand(panel).astype(np.float64)), 0.0)
+    weighted = demand * seen
+    smooth = []
+    for half_life in rhythm.half_lives:
+        keep = 0.5 ** (1 / half_life)
+        above, below, level = np.zeros(n), np.zeros(n), np.zeros((n, h + 1))
+        for t in range(h + 1):
+            # Half a unit in one more bucket keeps the level of a series without sales above zero.
+            level[:, t] = (above + 0.5) / (below + 1)
+            if t < h:
+                above, below = keep * above + weighted[:, t], keep * below + seen[:, t]
+        smooth.append(level)
+    sold_at = np.where(demand > 0, np.arange(h), -1)
+    first = np.full((n, 1), -1)
+    step = rhythm.season or 1
+    return History(
+        demand=demand,
+        seen=seen,
+        total=_running(weighted, 1),
+        count=_running(seen, 1),
+        squares=_running(demand * weighted, 1),
+        positive=_running((demand > 0) * seen, 1),
+        smooth=tuple(smooth),
+        scale=smooth[-1],
+        last_sale=np.concatenate([first, np.maximum.accumulate(sold_at, axis=1)], axis=1),
+        age=np.concatenate([np.zeros((n, 1), np.int64), np.cumsum(offer, axis=1)], axis=1),
+        cycle_total=_running(weighted, step),
+        cycle_count=_running(seen, step),
+    )
+
+
+def calendar_features(calendar: Calendar) -> dict[str, Singles]:
+    """Return what the date alone tells of every bucket, each of shape (n_buckets,)."""
+    starts = calendar.starts
+    month_start = starts.astype("datetime64[M]")
+    day_of_year = (starts - starts.astype("datetime64[Y]")).astype(np.float32)
+    out = {"day_of_year": day_of_year}
+    if calendar.bucket == "D":
+        out["weekday"] = ((starts.astype(np.int64) + 3) % 7).astype(np.float32)
+        out["day_of_month"] = (starts - month_start).astype(np.float32)
+    return out
+
+
+def read_known(panel: DemandPanel, codes: Mapping[str, Mapping[str, int]], names: tuple[str, ...]) -> Known:
+    """Return regressors, prices and attributes in the order a model was fitted with.
+
+    Parameters
+    ----------
+    panel
+        The panel to read.
+    codes
+        For every attribute column, the code of each text known at the fit; another text is NaN (unknown).
+    names
+        Regressors of the fit; one that the panel lacks is NaN (not given).
+    """
+    n, b = panel.n_series, panel.calendar.n_buckets
+    absent = np.full(b, np.nan, np.float32)
+    by_bucket = calendar_features(panel.calendar)
+    for name in names:
+        by_bucket[name] = np.asarray(panel.regressors.get(name, absent), np.float32)
+    planned = np.broadcast_to(np.asarray(panel.regressors.get(PRICE, absent), np.float32), (n, b))
+    paid = panel.price
+    seen = np.isfinite(paid)
+    static = panel.static.assign(location_id=panel.location_id)
+    attributes = np.full((n, len(codes)), np.nan, np.float32)
+    for column, (name, code) in enumerate(codes.items()):
+        if name in static:
+            text = static[name].astype("string").fillna("").tolist()
+            attributes[:, column] = [code.get(value, np.nan) for value in text]
+    return Known(
+        by_bucket=by_bucket,
+        planned_price=planned,
+        price_total=_running(np.where(seen, paid, 0).astype(np.float64), 1),
+        price_count=_running(seen.astype(np.float64), 1),
+        attributes=attributes,
+    )
+
+
+def n_features(rhythm: Rhythm, regressors: tuple[str, ...], n_attributes: int) -> int:
+    """Return the number of columns of `feature_rows`."""
+    n_calendar = 3 if rhythm.season else 1
+    n_levels = len(rhythm.windows) + len(rhythm.half_lives) - 1 + rhythm.n_lags + (len(CYCLES) if rhythm.season else 0)
+    return 1 + n_levels + 2 + 5 + 2 + n_calendar + len(regressors) + n_attributes
+
+
+def feature_rows(history: History, known: Known, rhythm: Rhythm, rows: Ints, origins: Ints, steps: Ints) -> Singles:
+    """Return one row of features for each (series, origin, step); levels are relative to the scale at the origin.
+
+    Parameters
+    ----------
+    history, known
+        What was read from the panel.
+    rhythm
+        Spans of its buckets.
+    rows, origins, steps
+        Shape (m,): series, origin ``t`` (buckets before it are history) and step; the target is bucket ``t + step``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (m, number of features), float32, NaN where unknown.
+    """
+    scale = history.scale[rows, origins]
+    target = origins + steps
+    columns: list[npt.NDArray[np.generic]] = [steps.astype(np.float32)]
+    for window in rhythm.windows:
+        columns.append(_filled(_mean(history, rows, origins - window, origins) / scale))
+    columns += [smooth[rows, origins] / scale for smooth in history.smooth[:-1]]
+    for lag in range(1, rhythm.n_lags + 1):
+        at = np.maximum(origins - lag, 0)
+        seen = (origins >= lag) & (history.seen[rows, at] > 0)
+        columns.append(np.where(seen, history.demand[rows, at] / scale, 1.0))
+    if rhythm.season:
+        columns += [_filled(_cycle_mean(history, rhythm.season, rows, origins, target, n) / scale) for n in CYCLES]
+    # As many whole years back as bring the target before the origin.
+    back = rhythm.year * (steps // rhythm.year + 1)
+    a_year_ago = target - back
+    around = _mean(history, rows, a_year_ago - rhythm.around, np.minimum(a_year_ago + rhythm.around + 1, origins))
+    then = np.where(origins > back, history.scale[rows, np.maximum(origins - back, 0)], np.nan)
+    columns += [around / scale, around / then]
+    year = rhythm.windows[-1]
+    count = _difference(history.count, rows, origins - year, origins)
+    mean = _mean(history, rows, origins - year, origins)
+    squares = _ratio(_difference(history.squares, rows, origins - year, origins), count)
+    columns += [
+        np.log(scale),
+        np.sqrt(np.maximum(squares - mean**2, 0)) / np.maximum(mean, 1e-3),
+        _ratio(_difference(history.positive, rows, origins - year, origins), count),
+        _difference(history.count, rows, history.last_sale[rows, origins] + 1, origins),
+        history.age[rows, origins],
+    ]
+    past = np.maximum(origins - 1, 0)
+    month = rhythm.windows[2]
+    usual = _mean_price(known, rows, origins - year, origins)
+    columns += [
+        known.planned_price[rows, target] / known.planned_price[rows, past],
+        _mean_price(known, rows, origins - month, origins) / usual,
+    ]
+    for values in known.by_bucket.values():
+        columns.append(values[target] if values.ndim == 1 else values[rows, target])
+    columns += list(known.attributes[rows].T)
+    out = np.empty((len(rows), len(columns)), np.float32)
+    for i, column in enumerate(columns):
+        out[:, i] = column
+    return out
+
+
+def _running(values: Doubles, step: int) -> Doubles:
+    """Return sums of every ``step``-th value before each column: out[t + step] = values[t] + out[t]."""
+    n, h = values.shape
+    out = np.zeros((n, h + step))
+    for t in range(h):
+        out[:, t + step] = out[:, t] + values[:, t]
+    return out
+
+
+def _filled(relative: Doubles) -> Doubles:
+    """Return levels relative to the scale with 1 where nothing was seen: a long stock-out is not a launch."""
+    return np.where(np.isfinite(relative), relative, 1.0)
+
+
+def _difference(sums: Doubles, rows: Ints, start: Ints, end: Ints) -> Doubles:
+    return sums[rows, np.maximum(end, 0)] - sums[rows, np.clip(start, 0, None)]
+
+
+def _ratio(above: Doubles, below: Doubles) -> Doubles:
+    return np.where(below > 1e-9, above / np.where(below > 1e-9, below, 1.0), np.nan)
+
+
+def _mean(history: History, rows: Ints, start: Ints, end: Ints) -> Doubles:
+    """Return the mean of what was seen in [start, end), NaN where nothing was."""
+    return _ratio(_difference(history.total, rows, start, end), _difference(history.count, rows, start, end))
+
+
+def _mean_price(known: Known, rows: Ints, start: Ints, end: Ints) -> Doubles:
+    """Return the mean price paid in [start, end), NaN where none was seen."""
+    total = _difference(known.price_total, rows, start, end)
+    return _ratio(total, _difference(known.price_count, rows, start, end))
+
+
+def _cycle_mean(history: History, season: int, rows: Ints, origins: Ints, target: Ints, n_cycles: int) -> Doubles:
+    """Return the mean of the last ``n_cycles`` buckets before the origin in the target's phase of the cycle."""
+    latest = target - season * ((target - origins) // season + 1)
+    end = np.maximum(latest + season, 0)
+    # A start before the first cycle of the history reads the sum of nothing, which is kept in columns 0..season-1.
+    start = np.maximum(latest + season - season * n_cycles, end % season)
+    start = np.minimum(start, end)
+    above = history.cycle_total[rows, end] - history.cycle_total[rows, start]
+    return _ratio(above, history.cycle_count[rows, end] - history.cycle_count[rows, start])

@@ -1,0 +1,305 @@
+"""A made-up plan of a small company, with every table filled: for the tests of writers, tracker and service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.messages import Message
+from engine.plan.alerts import AlertInputs, LateInbound, alerts
+from engine.plan.assemble import (
+    CellLabels,
+    TargetInputs,
+    assumption_tables,
+    costs_table,
+    forecast_table,
+    line_facts,
+    targets_table,
+)
+from engine.plan.exposure import SalesFacts, next_arrival, shortage_before
+from engine.plan.lines import option_line_ids, order_lines, transfer_lines
+from engine.plan.params import AlertParams
+from engine.plan.reasons import json_rows
+from engine.plan.tables import plan_table
+from engine.plan.types import Plan, SolveReport
+from engine.policy.order_now import OrderCurves, build_curves
+from engine.policy.targets import stock_targets
+from engine.policy.types import Cells, Options, Scenarios, StockRule, Targets
+
+AS_OF = np.datetime64("2025-10-27")
+HORIZON = 42
+N_HISTORY = 120
+N_PATHS = 60
+RULE = StockRule("cycle_service", "lost", np.ones(HORIZON, dtype=np.int64))
+SITES = ("DC", "EAST", "NORTH", "SOUTH")
+ITEMS = tuple(f"{number:04d}" for number in range(1, 13))
+NAMES = dict(
+    zip(
+        ITEMS,
+        (
+            "Enamel mug 350 ml", "Walnut tray", "Linen apron", "Pour-over kettle", "Bamboo steamer", "Cast-iron pan",
+            "Tea caddy <tin>", "Glass teapot", "Knife roll", "Rice cooker", "Chopsticks, ten pairs", "=Gift box",
+        ),
+        strict=True,
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class World:
+    """The arrays a plan is made from: 12 items at a central and three regional warehouses."""
+
+    cells: Cells
+    options: Options
+    targets: Targets
+    paths: np.ndarray
+    history: np.ndarray
+    units: np.ndarray
+
+
+def example_world(seed: int = 7) -> World:
+    """Return the arrays of the example; the same seed gives the same world."""
+    rng = np.random.default_rng(seed)
+    n = len(ITEMS) * len(SITES)
+    item, site = np.divmod(np.arange(n), len(SITES))
+    central = site == 0
+    rate = rng.lognormal(0.6, 1.0, len(ITEMS))[item] * np.array([3.0, 1.2, 0.9, 0.6])[site]
+    season = 1 + 0.35 * np.sin(2 * np.pi * np.arange(-N_HISTORY, HORIZON) / 7)
+    season[N_HISTORY + 14 : N_HISTORY + 17] *= 3
+    level = rng.gamma(8, 1 / 8, (n, N_PATHS, 1))
+    paths = rng.poisson(rate[:, None, None] * season[N_HISTORY:] * level).astype(np.float32)
+    history = rng.poisson(rate[:, None] * season[:N_HISTORY]).astype(np.float32)
+    cost = rng.uniform(4, 60, len(ITEMS)).round(2)[item]
+    options = _options(item, site, cost)
+    position = (rate * np.where(central, 30, 9) * rng.uniform(0.1, 2.0, n)).round()
+    arrivals = np.zeros((n, HORIZON))
+    arrivals[::5, 4] = (rate[::5] * 8).round()
+    cells = Cells(
+        item_id=np.array(ITEMS, dtype=object)[item],
+        location_id=np.array(SITES, dtype=object)[site],
+        divisible=np.zeros(n, dtype=bool),
+        unit_cost=cost,
+        unit_price=cost * 1.8,
+        holding_cost=cost * 0.2 / 365,
+        shortage_cost=cost * 0.8,
+        backorder_cost=np.zeros(n),
+        salvage_value=np.zeros(n),
+        target=np.full(n, 0.95),
+        min_stock=np.zeros(n),
+        max_stock=np.full(n, np.inf),
+        abc=np.array(["A", "B", "C"], dtype=object)[np.minimum(item // 4, 2)],
+        available=position,
+        backorders=np.zeros(n),
+        arrivals=arrivals,
+        end_bucket=np.full(n, HORIZON),
+    )
+    targets = stock_targets(cells, options, _scenarios(options, paths), RULE)
+    return World(cells, options, targets, paths, history, targets.order_units)
+
+
+def _options(item: np.ndarray, site: np.ndarray, cost: np.ndarray) -> Options:
+    n = len(item)
+    central = site == 0
+    lead = np.where(central, 14, 3)
+    review = np.where(central, 7, 2)
+    return Options(
+        cell=np.arange(n),
+        origin_cell=np.where(central, -1, item * len(SITES)),
+        source_id=np.where(central, np.where(item % 2, "SHENZHEN", "NINGBO"), "DC").astype(object),
+        lane=np.where(central, -1, site - 1),
+        primary=np.ones(n, dtype=bool),
+        order_date=np.full(n, AS_OF),
+        available_date=AS_OF + lead,
+        next_order_date=AS_OF + review,
+        next_available_date=AS_OF + lead + review,
+        send_bucket=np.zeros(n, dtype=np.int64),
+        arrival=lead,
+        next_arrival=lead + review,
+        lead_time_sd_days=np.zeros(n),
+        unit_cost=np.where(central, cost, 0.4),
+        min_units=np.zeros(n),
+        multiple=np.where(central, 12.0, 1.0),
+        max_units=np.full(n, np.inf),
+    )
+
+
+def _scenarios(options: Options, paths: np.ndarray) -> Scenarios:
+    def fixed(buckets: np.ndarray) -> np.ndarray:
+        return np.repeat(buckets[:, None], N_PATHS, axis=1).astype(np.int32)
+
+    return Scenarios(paths, fixed(options.arrival), fixed(options.next_arrival))
+
+
+def example_alert_inputs(world: World) -> AlertInputs:
+    """Return what the alerts of the example are read off."""
+    cells, days = world.cells, AS_OF + np.arange(HORIZON + 1)
+    until = next_arrival(cells.arrivals, world.options, world.units)
+    probability, short = shortage_before(cells.available, cells.arrivals, world.paths, until)
+    usual = world.history[:, -63:-7].sum(axis=1) / 8.0
+    recent = world.history[:, -7:].sum(axis=1).astype(float)
+    recent[6] = 5 * usual[6] + 20
+    unsold = np.where(np.arange(cells.n_cells) == cells.n_cells - 1, 240.0, 2.0)
+    late = LateInbound(np.array([0]), np.array(["PO-1007"], dtype=object), np.array([40.0]), np.array([AS_OF - 5]))
+    return AlertInputs(
+        cells=cells, edges=days, mean_demand=world.paths.mean(axis=1, dtype=np.float64), next_arrival=until,
+        stock_out_probability=probability, expected_short=short,
+        sales=SalesFacts(recent, usual.astype(float), unsold), late=late,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ExampleDecision:
+    """What was decided, as `engine.plan.assemble.Decided` asks for it."""
+
+    units: np.ndarray
+    rule: np.ndarray
+    cost_of_waiting: np.ndarray
+    cycle_service: np.ndarray
+    fill_rate: np.ndarray
+
+
+def example_decision(world: World) -> ExampleDecision:
+    """Return a decision that follows each cell's own rule."""
+    return ExampleDecision(
+        units=world.units,
+        rule=np.where(world.units > 0, "target", "no-need").astype(object),
+        cost_of_waiting=world.units * world.cells.shortage_cost * 0.4,
+        cycle_service=world.targets.expected_cycle_service,
+        fill_rate=world.targets.expected_fill_rate,
+    )
+
+
+def example_plan(seed: int = 7) -> Plan:
+    """Return a plan with rows in every table."""
+    world = example_world(seed)
+    cells, options, targets, decided = world.cells, world.options, world.targets, example_decision(world)
+    facts = line_facts(options, targets, decided, "cycle_service")
+    labels = CellLabels(np.full(cells.n_cells, "X", dtype=object), np.full(cells.n_cells, "boosting", dtype=object))
+    levels = (0.05, 0.25, 0.5, 0.75, 0.95)
+    quantiles = np.quantile(world.paths, levels, axis=1)
+    starts = AS_OF + np.arange(HORIZON)
+    tables = {
+        "orders": order_lines("main", cells, options, facts),
+        "transfers": transfer_lines("main", cells, options, facts),
+        "planned": _planned(world),
+        "presale_allocations": _presale(),
+        "targets": targets_table(
+            TargetInputs(cells, options, targets, decided, labels, "cycle_service")
+        ),
+        "forecast": forecast_table(
+            cells.item_id, cells.location_id, starts, world.paths.mean(axis=1),
+            dict(zip(levels, quantiles, strict=True)),
+        ),
+        "projection": _projection(world),
+        "alerts": alerts(example_alert_inputs(world), AlertParams()),
+        **assumption_tables(
+            [
+                Message("assumed-holding-cost", {"count": 48, "first": "0001 @ DC", "share_per_year": 0.2}),
+                Message("assumed-shortage-cost", {"count": 48, "first": "0001 @ DC"}),
+            ]
+        ),
+        "costs": costs_table({"holding": 212.4, "shortage": 1310.25, "orders": 120.0, "trips": 90.0}),
+    }  # fmt: skip
+    solve = SolveReport("optimal", 1732.65, 1732.5, 8.7e-5, {"rounds": 6, "nodes": 1})
+    return Plan(str(AS_OF), "D", tables, solve, example_curves(world), example_backtest())
+
+
+def example_history(seed: int = 7) -> pd.DataFrame:
+    """Return the sales before the plan, by item, location and day."""
+    world = example_world(seed)
+    n = world.cells.n_cells
+    return pd.DataFrame(
+        {
+            "item_id": pd.array(np.repeat(world.cells.item_id, N_HISTORY), dtype="string[pyarrow]"),
+            "location_id": pd.array(np.repeat(world.cells.location_id, N_HISTORY), dtype="string[pyarrow]"),
+            "date": np.tile((AS_OF + np.arange(-N_HISTORY, 0)).astype("datetime64[ns]"), n),
+            "units": world.history.reshape(-1).astype(float),
+        }
+    )
+
+
+def _planned(world: World) -> pd.DataFrame:
+    cells, options = world.cells, world.options
+    rows = np.flatnonzero(options.origin_cell < 0)
+    ids = option_line_ids("main/planned", cells, options, rows)
+    return plan_table(
+        "planned",
+        {
+            "line_id": ids,
+            "kind": np.full(len(rows), "purchase", dtype=object),
+            "item_id": cells.item_id[options.cell[rows]],
+            "source_id": options.source_id[rows],
+            "location_id": cells.location_id[options.cell[rows]],
+            "units": np.full(len(rows), 24.0),
+            "order_date": options.next_order_date[rows],
+            "available_date": options.next_available_date[rows],
+        },
+    )
+
+
+def _presale() -> pd.DataFrame:
+    regions = ("EAST", "NORTH", "SOUTH")
+    units = np.array([120.0, 80.0, 45.0])
+    return plan_table(
+        "presale_allocations",
+        {
+            "presale_id": np.full(3, "D11-2025", dtype=object),
+            "item_id": np.full(3, ITEMS[3], dtype=object),
+            "region": np.array(regions, dtype=object),
+            "location_id": np.array(regions, dtype=object),
+            "units": units,
+            "supply_kind": np.array(["stock", "transfer", "transfer"], dtype=object),
+            "line_id": np.array(["", "LMADEUPLINE00001", "LMADEUPLINE00002"], dtype=object),
+            "promised_date": np.full(3, np.datetime64("2025-11-11")),
+            "reason_code": np.full(3, "presale-example", dtype=object),
+            "reason_values": json_rows({"units": units}),
+        },
+    )
+
+
+def _projection(world: World) -> pd.DataFrame:
+    cells = world.cells
+    n = cells.n_cells
+    ordered = np.zeros((n, HORIZON))
+    np.add.at(ordered, (world.options.cell, world.options.arrival), world.units)
+    supply = cells.arrivals + ordered
+    stock = np.repeat(cells.available[:, None], N_PATHS, axis=1)
+    levels = np.zeros((n, N_PATHS, HORIZON))
+    for day in range(HORIZON):
+        stock = np.maximum(stock + supply[:, day, None] - world.paths[:, :, day], 0)
+        levels[:, :, day] = stock
+    return plan_table(
+        "projection",
+        {
+            "item_id": np.repeat(cells.item_id, HORIZON),
+            "location_id": np.repeat(cells.location_id, HORIZON),
+            "date": np.tile(AS_OF + np.arange(HORIZON), n),
+            "stock_mean": levels.mean(axis=1).reshape(-1),
+            "stock_q0.05": np.quantile(levels, 0.05, axis=1).reshape(-1),
+            "stock_q0.95": np.quantile(levels, 0.95, axis=1).reshape(-1),
+            "inbound": cells.arrivals.reshape(-1),
+            "ordered": ordered.reshape(-1),
+        },
+    )
+
+
+def example_curves(world: World) -> OrderCurves:
+    """Return what "order now" answers from."""
+    return build_curves(world.cells, world.options, _scenarios(world.options, world.paths), RULE)
+
+
+def example_backtest() -> pd.DataFrame:
+    """Return scores by model and segment, the baseline first."""
+    loss = {"seasonal_naive": (1.25, 2.31, 1.04, 0.40), "boosting": (1.05, 1.82, 0.92, 0.41)}
+    rows = [
+        {
+            "model": model, "segment": segment, "n_series": 48.0 if segment == "all" else 16.0, "loss": value,
+            "wape": 0.2 * value, "bias": 0.02, "coverage": 0.9,
+            "chosen": segment != "all" and value == min(losses[place] for losses in loss.values()),
+        }
+        for model, values in loss.items()
+        for place, (segment, value) in enumerate(zip(("all", "A", "B", "C"), values, strict=True))
+    ]  # fmt: skip
+    return pd.DataFrame(rows).astype({"model": "string[pyarrow]", "segment": "string[pyarrow]"})
