@@ -1,11 +1,13 @@
 """Regression with ARIMA errors, one series at a time.
 
 Demand is modelled as log(1 + demand / mean), so that zeros have a place and effects multiply where demand is
-high. A ridge regression on season and regressors comes first; an ARIMA model of what it leaves is estimated by
-maximum likelihood in state space (statsmodels), which takes missing buckets as they are, and its order is the
-one of lowest AICc (Hurvich & Tsai, 1989) among `ORDERS`. Both likelihoods, with and without a difference, are
-taken given the first observation, so that they compare. Forecasts come back to units by the smearing factor of
-Duan (1983), then become whole sample paths by the residual pool of a hold-out.
+high. A ridge regression on season and regressors comes first. What it leaves moves around a slow level, an
+exponentially weighted mean of fixed half-life, by an ARMA(p, q) process: together an ARIMA(p, 1, q + 1) one of whose
+moving-average roots is fixed. Left free, that root runs to 1 where the yearly season has swallowed a drift, and the
+forecast then no longer follows the level. The ARMA part is estimated by maximum likelihood in state space
+(statsmodels), which takes missing buckets as they are; its order is the one of lowest AICc (Hurvich & Tsai, 1989,
+Biometrika 76) among `ORDERS`. Forecasts come back to units by the smearing factor of Duan (1983, J. Am. Stat. Assoc.
+78), then become whole sample paths by the residual pool of a hold-out.
 
 Estimated parameters are applied to newer data by the recursion of one-step errors (Hyndman et al., 2008, Forecasting
 with Exponential Smoothing, ch. 11), in which a missing bucket has error zero.
@@ -42,10 +44,11 @@ RIDGE = 2.0
 """Penalty on every effect, in buckets: an effect seen in two buckets is halved."""
 
 MAX_BUCKETS = 400
-"""Latest buckets that the ARIMA part is estimated on."""
+"""Latest buckets that the ARMA part is estimated on."""
 
 MAX_ITERATIONS = 30
 SMEAR_BOUNDS = (0.5, 3.0)
+"""The smearing factor lies within these bounds; beyond them the logarithms did not fit the series at all."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class ArimaModel:
 
 
 def _keep(days: Doubles) -> float:
-    """Return the weight that a bucket loses none of to the next, for buckets that begin on ``days``."""
+    """Return the share of a weight that is left one bucket later, for buckets that begin on ``days``."""
     bucket_days = float(np.median(np.diff(days))) if len(days) > 1 else 1.0
     return float(0.5 ** (bucket_days / LEVEL_HALF_LIFE_DAYS))
 

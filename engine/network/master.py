@@ -19,6 +19,7 @@ from engine.network.problem import CoupledProblem, Part
 from engine.policy.types import F64, Bools
 
 Phase = Literal["relaxed", "trips", "whole"]
+_INTEGRALITY = 1e-6  # HiGHS's own tolerance, in lots
 _SOLVED = {
     highspy.HighsModelStatus.kOptimal,
     highspy.HighsModelStatus.kSolutionLimit,  # the node limit; PuLP has no status for it
@@ -181,11 +182,14 @@ def propose(master: Master, phase: Phase) -> Proposal:
             "Report it with the data",
         )
     values = np.array(model.getSolution().col_value)
-    counts = values[[count.index for count in master.counts]]
+    counts = np.maximum(values[[count.index for count in master.counts]], 0.0)
+    # Parts of a lot this small are the solver's rounding, also where lots may come in parts.
+    near = np.rint(counts)
+    counts = np.where(whole | (np.abs(counts - near) <= _INTEGRALITY), near, counts)
     info = model.getInfo()
     searched = phase != "relaxed" and bool(np.isfinite(info.mip_dual_bound))
     return Proposal(
-        units=np.where(whole, np.rint(counts), np.maximum(counts, 0.0)) * master.size,
+        units=counts * master.size,
         estimate=values[[cost.index for cost in master.cost]],
         trips=values[[make.index for make in master.makes]],
         slack=max(0.0, info.objective_function_value - info.mip_dual_bound) if searched else 0.0,

@@ -10,6 +10,7 @@ from engine.policy.lots import Lots
 from engine.policy.types import F64, I64, Bools
 
 _SLACK = 1e-6
+_ROUNDING = 1e-12  # of a multiplication and a division; what a solver leaves of a lot is more
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,10 @@ class CoupledProblem:
         return cost
 
     def in_lots(self, units: F64) -> Bools:
-        """Return which options bring nothing or a feasible lot, shape (m,)."""
+        """Return which options bring nothing or a feasible lot, exactly, shape (m,)."""
         lots = units / self.lots.size
         count = np.rint(lots)
-        exact = np.abs(lots - count) <= _SLACK * np.maximum(1.0, count)
+        exact = np.abs(lots - count) <= _ROUNDING * count
         feasible = (count == 0) | (count >= self.lots.least)
         found: Bools = (~self.whole | (exact & feasible)) & (lots <= self.lots.most + _SLACK)
         return found

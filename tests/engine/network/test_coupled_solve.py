@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
+import pulp
 import pytest
 
 from engine.network.coupled import CellValue, solve_coupled
@@ -132,6 +134,7 @@ def test_the_plan_equals_brute_force(seed):
     assert problem.is_feasible(found.units)
     assert found.report.status == "optimal"
     assert found.report.objective == pytest.approx(best, rel=1e-6)
+    assert (found.units == np.rint(found.units / problem.lots.size) * problem.lots.size).all()
     assert found.report.bound <= best + 1e-6
     value = cost(np.unique(problem.cell), found.units)
     givers = np.setdiff1d(problem.origin[problem.origin >= 0], problem.cell)
@@ -161,6 +164,39 @@ def test_too_few_rounds_are_told_and_what_is_found_is_feasible():
     assert found.report.status == "limit"
     assert found.report.bound <= brute_force(problem, cost) + 1e-6 <= found.report.objective + 2e-6
     assert problem.is_feasible(found.units)
+
+
+@pytest.mark.parametrize("off", [1.7e-11, -3e-8])
+def test_what_the_solver_leaves_of_a_lot_is_no_order(monkeypatch, off):
+    problem, cost = tiny_network(0)
+    exact = solve_coupled(problem, cost, np.zeros(problem.n_options), NetworkParams(relative_gap=1e-7))
+    assert not problem.in_lots(exact.units + 1.7e-11).any()
+
+    class Rounded:
+        """HiGHS, off by a rounding error in every variable."""
+
+        def __init__(self, model):
+            self.model = model
+
+        def __getattr__(self, name):
+            return getattr(self.model, name)
+
+        def getSolution(self):
+            return SimpleNamespace(col_value=[value + off for value in self.model.getSolution().col_value])
+
+    solve = pulp.HiGHS.callSolver
+
+    def call(self, programme):
+        found = solve(self, programme)
+        programme.solverModel = Rounded(programme.solverModel)
+        return found
+
+    monkeypatch.setattr(pulp.HiGHS, "callSolver", call)
+    for joint in (40, 0):
+        params = NetworkParams(relative_gap=1e-6, max_joint_options=joint)
+        found = solve_coupled(problem, cost, np.zeros(problem.n_options), params)
+        assert (found.units == np.rint(found.units / problem.lots.size) * problem.lots.size).all()
+        assert found.report.objective == pytest.approx(exact.report.objective, rel=1e-5)
 
 
 def test_parts_hang_together_by_cells_limits_and_costly_trips():
