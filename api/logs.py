@@ -1,4 +1,4 @@
-"""Logging of the entry points that serve: one line format on stderr, without passwords."""
+"""Logging of the entry points: one line format on stderr, without passwords."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ class Redacting(logging.Formatter):
         return redact(super().format(record))
 
 
-def configure_logging() -> None:
-    """Log to stderr from ``INFO`` on."""
+def configure_logging(level: int = logging.INFO) -> None:
+    """Log to stderr from ``level`` on; a second call changes the level alone."""
     handler = logging.StreamHandler()
     handler.setFormatter(Redacting("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(handlers=[handler])
+    logging.getLogger().setLevel(level)
+    for chatty in ("alembic", "mlflow"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

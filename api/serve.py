@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from api.service import Service
 from api.sources import read_sources
 from api.store.address import STORE_VARIABLE, store_address
 from api.store.migration import open_store
+from engine.errors import ConfigError
 
 GRACE_SECONDS = 10.0
 _FIRST_DELAY_SECONDS = 1.0
@@ -43,7 +45,7 @@ def serve(
     Raises
     ------
     ConfigError
-        The store or ``sources.toml`` cannot be used.
+        The store or ``sources.toml`` cannot be used, or the port is taken.
     """
     configure_logging()
     # A clean end also on SIGTERM: uvicorn raises the signal again once it has shut down.
@@ -57,14 +59,13 @@ def serve(
         command = [sys.executable, "-m", "api.worker", str(home.absolute()), str(sources.root.absolute())]
         config = uvicorn.Config(
             app,
-            host=host,
-            port=port,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=int(GRACE_SECONDS),
         )
-        with supervised(command, environment):
-            uvicorn.Server(config).run()
+        with _listening(host, port) as listener, supervised(command, environment):
+            logger.info("answering on http://%s:%d", host, listener.getsockname()[1])
+            uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
         logger.info("stopped")
     finally:
@@ -102,6 +103,17 @@ def supervised(command: Sequence[str], environment: Mapping[str, str]) -> Iterat
         ending.set()
         _stop(running[0])
         thread.join()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigError(
+            "The service answers on an address of this machine and a free port",
+            f"{host}, port {port}: {error.strerror}",
+            "Give another --host or --port",
+        ) from error
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

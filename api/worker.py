@@ -24,6 +24,7 @@ from api.clock import Clock, utc_now
 from api.holding import Holding, Terms, beating
 from api.logs import configure_logging
 from api.problems import error_problem
+from api.remains import clear_remains, job_name
 from api.sources import Sources, read_sources
 from api.store.database import Store
 from api.store.jobs import Lease, LeaseLostError, close, give_back, lease
@@ -33,7 +34,8 @@ from api.toml_text import toml_text
 from engine.errors import Cancelled, RestockError
 from engine.execution import Run
 
-logger = logging.getLogger(__name__)
+# Not by __name__: run as a program, this module is __main__.
+logger = logging.getLogger("api.worker")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def work_next(worker: Worker) -> bool:
     try:
         with beating(holding):
             _make(worker, holding)
-        logger.info("plan %s: finished", held.plan_id)
+        clear_remains(worker.home, worker.store.artifacts, held)
     except LeaseLostError:
         logger.warning("plan %s: attempt %d lost its lease; its result is void", held.plan_id, held.attempt)
     return True
@@ -137,11 +139,15 @@ def _make(worker: Worker, holding: Holding) -> None:
         run = Run(progress=holding.step, cancelled=holding.cancelled)
         with _job(worker, held) as job:
             result = worker.planner(job, run)
+        # The last steps of the last stage are told, and the lease is fresh for what follows.
+        holding.beat()
         enter_plan(worker.store, result, held, worker.clock)
+        logger.info("plan %s: finished", held.plan_id)
     except Cancelled:
         _stopped(worker, holding)
     except RestockError as error:
         problem = error_problem(error)
+        logger.warning("plan %s: failed, %s: %s", held.plan_id, problem.code, problem.detail)
         _fail(worker, held, {"code": problem.code, "detail": problem.detail, **problem.members})
     except LeaseLostError:
         raise
@@ -171,7 +177,7 @@ def _fail(worker: Worker, held: Lease, problem: dict[str, Any]) -> None:
 @contextmanager
 def _job(worker: Worker, held: Lease) -> Iterator[PlanJob]:
     asked = held.request
-    name = f"{held.plan_id}-{held.token}"
+    name = job_name(held.plan_id, held.token)
     config = worker.home / "jobs" / f"{name}.toml"
     if asked["config"]:
         config.parent.mkdir(parents=True, exist_ok=True)
@@ -193,7 +199,8 @@ def _stop_with_parent() -> None:
     """End this process in order when the one that started it is gone: its end of the pipe closes."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not by sys.stdin: its lock, held here, would be an error when the interpreter shuts down.
+        os.read(sys.stdin.fileno(), 1)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

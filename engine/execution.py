@@ -6,11 +6,15 @@ chunks have fixed contents and results come back in the order of the chunks.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from functools import partial
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Protocol, TypeVar
 
 import pandas as pd
@@ -39,13 +43,27 @@ class Serial:
 
     def map(self, function: Callable[[Item], Result], chunks: Iterable[Item]) -> Iterator[Result]:
         for chunk in chunks:
-            with threadpool_limits(limits=1):
-                result = function(chunk)
-            yield result
+            yield _on_one_thread(function, chunk)
 
 
-def _limit_threads() -> None:
-    threadpool_limits(limits=1)
+def _on_one_thread(function: Callable[[Item], Result], chunk: Item) -> Result:
+    # Around the call, not when a worker starts: only libraries that are loaded by then can be limited.
+    with threadpool_limits(limits=1):
+        return function(chunk)
+
+
+def _start_worker() -> None:
+    # Ctrl-C reaches every process of the terminal: a worker ends at once and leaves the telling to its parent.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    """End this process when its parent is gone: of a killed parent the pool's own pipes tell a worker nothing."""
+    parent.join()
+    signal.raise_signal(signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ class Processes:
     n_workers: int
 
     def map(self, function: Callable[[Item], Result], chunks: Iterable[Item]) -> Iterator[Result]:
-        yield from self.pool.map(function, chunks)
+        yield from self.pool.map(partial(_on_one_thread, function), chunks)
 
 
 @contextmanager
@@ -68,7 +86,7 @@ def processes(n_workers: int) -> Iterator[Executor]:
     if n_workers <= 1:
         yield Serial()
         return
-    pool = ProcessPoolExecutor(n_workers, mp_context=get_context("spawn"), initializer=_limit_threads)
+    pool = ProcessPoolExecutor(n_workers, mp_context=get_context("spawn"), initializer=_start_worker)
     try:
         yield Processes(pool, n_workers)
     finally:

@@ -89,6 +89,7 @@ def run_plan(request: PlanRequest, run: Run | None = None) -> RunResult:
         run = replace(run, executor=executor)
         forecaster = build_forecaster(settings, run)
         plan = make_plan(tables, settings, forecaster, run, parse_date(request.as_of))
+    run.step("write", 0, 1)
     meta = PlanMeta(
         run_id=run_id,
         snapshot_id=loaded.snapshot_id,
@@ -104,6 +105,7 @@ def run_plan(request: PlanRequest, run: Run | None = None) -> RunResult:
     if request.track:
         # By name: importing mlflow takes seconds that an untracked run should not pay.
         tracked = import_module("experiments.tracking").track_plan(plan, meta, out, request.home, git_revision())
+    run.progress("write", 1, 1)
     return RunResult(run_id, out, plan, loaded.snapshot_id, loaded.exit_code, loaded, tracked)
 
 

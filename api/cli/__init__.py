@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from importlib import import_module
 
 import click
 
+from api.logs import configure_logging
+from api.store.address import redact
 from engine.errors import RestockError
+
+logger = logging.getLogger(__name__)
 
 COMMANDS = {
     "demo": "Plan the made-up demo world and show where to look.",
@@ -47,24 +52,34 @@ class CommandsByName(click.Group):
 @click.option("--verbose", is_flag=True, help="Log what is done, to stderr.")
 def restock(verbose: bool) -> None:
     """Forecast demand and decide stock: tables in, an explained plan out."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    configure_logging(logging.INFO if verbose else logging.WARNING)
 
 
 def main() -> None:
     """Run the command line; exit codes are those of docs/design.md, 9."""
+    # `kill` ends a command as Ctrl-C does: in order, and what was written aside is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    configure_logging(logging.WARNING)
     try:
         code = restock.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped. Nothing half-written was left.", err=True)
+        _say("Stopped. Nothing half-written was left.")
         sys.exit(1)
     except RestockError as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
+        _say(redact(f"{type(error).__name__}: {error}"))
         sys.exit(error.exit_code)
+    except Exception:
+        # By the log, which takes passwords out of the traceback.
+        logger.exception("Something unexpected happened")
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(text: str) -> None:
+    if sys.stderr.isatty():
+        # Over the line of progress that stands there.
+        click.echo("\r\033[K", nl=False, err=True)
+    click.echo(text, err=True)

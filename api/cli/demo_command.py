@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from api.cli.entering import enter
+from api.cli.entering import plan_and_enter
 from api.cli.options import home, show_progress
 from api.cli.summary import show_plan
 from engine.execution import Run
 from experiments.demo_world import NOTICE, build
 from experiments.exchange.folder import write_tables
 from experiments.exchange.result_folder import refuse_existing
-from experiments.run_plan import PlanRequest, run_plan
+from experiments.run_plan import PlanRequest
 from experiments.settings import CONFIGS
 
 
@@ -21,8 +21,9 @@ from experiments.settings import CONFIGS
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Another seed makes another world.")
 @click.option("--as-of", default="2025-10-27", show_default=True, help="Day of the plan.")
+@click.option("--config", type=click.Path(path_type=Path), default=CONFIGS / "demo.toml", help="Settings of the plan.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing --out.")
-def command(out: Path, seed: int, as_of: str, overwrite: bool) -> int:
+def command(out: Path, seed: int, as_of: str, config: Path, overwrite: bool) -> int:
     """Build the demo world's tables, make its plan and say where to look. Needs no network."""
     refuse_existing(out, overwrite)
     click.echo(NOTICE)
@@ -30,13 +31,12 @@ def command(out: Path, seed: int, as_of: str, overwrite: bool) -> int:
     request = PlanRequest(
         data=str(out),
         home=home(),
-        config=CONFIGS / "demo.toml",
+        config=config,
         out=out / "plan",
         overwrite=overwrite,
         notice=NOTICE,
     )
-    result = run_plan(request, Run(progress=show_progress))
-    enter(request, result)
+    result = plan_and_enter(request, Run(progress=show_progress))
     show_plan(result, as_json=False)
     click.echo(f"Tables    {out}")
     click.echo("Service   restock keys create me; restock serve")

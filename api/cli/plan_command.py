@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from api.cli.entering import enter
+from api.cli.entering import plan_and_enter
 from api.cli.options import Reading, Writing, home, json_option, reads_data, show_progress, writes_results
 from api.cli.summary import show_plan
 from engine.execution import Run
-from experiments.run_plan import PlanRequest, run_plan
+from experiments.run_plan import PlanRequest
 
 
 @click.command("plan")
@@ -28,7 +28,6 @@ def command(reading: Reading, writing: Writing, no_track: bool, as_json: bool) -
         track=not no_track,
         home=home(),
     )
-    result = run_plan(request, Run(progress=show_progress))
-    enter(request, result)
+    result = plan_and_enter(request, Run(progress=show_progress))
     show_plan(result, as_json)
     return result.exit_code

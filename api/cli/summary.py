@@ -47,7 +47,7 @@ def show_plan(result: RunResult, as_json: bool) -> None:
     presale = tables["presale_allocations"].query("supply_kind != 'short'")
     click.echo(f"  presale allocations  {len(presale):>7,}   {presale['units'].sum():>12,.0f} units")
     click.echo(f"  alerts               {rows['alerts']:>7,}")
-    for text in tables["alerts"]["alert"].head(N_ALERTS):
+    for text in _alerts(tables["alerts"].head(N_ALERTS)):
         click.echo(f"    - {text}")
     click.echo(f"  assumptions          {rows['assumptions']:>7,}   listed in the workbook and the report")
     click.echo(f"Workbook  {result.out / 'plan.xlsx'}")
@@ -65,6 +65,15 @@ def show_forecast(result: ForecastResult, as_json: bool) -> None:
     for name, count in rows.items():
         click.echo(f"{name}: {count:,} rows")
     click.echo(f"Tables are in {result.out}")
+
+
+def _alerts(alerts: pd.DataFrame) -> list[str]:
+    # What is told of no single item or place has none to show.
+    subjects = alerts[["item_id", "location_id"]].fillna("")
+    return [
+        f"{' at '.join(filter(None, subject))}: {text}".removeprefix(": ")
+        for subject, text in zip(subjects.itertuples(index=False), alerts["alert"], strict=True)
+    ]
 
 
 def _bucket(bucket: str) -> str:

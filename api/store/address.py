@@ -16,7 +16,8 @@ STORE_VARIABLE = "RESTOCK_STORE"
 
 _PREFIX = "env:"
 # Up to the last @ of the word: a password may hold any other sign, and better too much is hidden than too little.
-_PASSWORD = re.compile(r"(?P<head>[A-Za-z][\w+.-]*://[^\s/@:]*:)\S*@")
+# One slash is a slip of the pen that hides nothing less.
+_PASSWORD = re.compile(r"(?P<head>[A-Za-z][\w+.-]*:/{1,2}[^\s/@:]*:)\S*@")
 _QUERY = re.compile(r"(?P<head>[?&](?:password|passwd|pwd|sslpassword)=)[^\s&]+", re.IGNORECASE)
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
 
@@ -57,8 +58,8 @@ def store_url(address: str) -> sa.URL:
     """
     try:
         url = sa.make_url(resolve(address))
-    except sa.exc.ArgumentError:
-        # Without the cause: it may quote the address, password and all.
+    except (sa.exc.ArgumentError, ValueError):
+        # Without the cause: it may quote the address, password and all. ValueError: a port that is no number.
         raise ConfigError(
             "A store is given by an address such as sqlite:////path/store.db or postgresql://user@host/name",
             "text that is no such address",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -10,6 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from api.store.address import redact
 from api.store.database import Store, connect
 from engine.errors import ConfigError
 
@@ -26,11 +29,11 @@ def migrate(home: Path, address: str | None = None) -> str:
     Raises
     ------
     ConfigError
-        The address is wrong, or a newer restock has written the store.
+        The address is wrong, nothing answers there, or a newer restock has written the store.
     """
     store = connect(home, address)
     try:
-        with store.write() as connection:
+        with _reaching(store), store.write() as connection:
             _lock(connection)
             _refuse_newer(_revision(connection))
             command.upgrade(_config(connection), "head")
@@ -47,11 +50,11 @@ def open_store(home: Path, address: str | None = None) -> Store:
     Raises
     ------
     ConfigError
-        The address is wrong, or the store is older or newer than this restock.
+        The address is wrong, nothing answers there, or the store is older or newer than this restock.
     """
     store = connect(home, address)
     try:
-        with store.read() as connection:
+        with _reaching(store), store.read() as connection:
             found = _revision(connection)
         _refuse_newer(found)
         if found not in (None, _head()) and store.engine.dialect.name != "sqlite":
@@ -64,6 +67,20 @@ def open_store(home: Path, address: str | None = None) -> Store:
         store.close()
         raise
     return store
+
+
+@contextmanager
+def _reaching(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        address = store.engine.url.set(query={}).render_as_string(hide_password=True)
+        reason = str(error.orig).splitlines()[0]
+        raise ConfigError(
+            "The store can be reached",
+            redact(f"{address}: {reason}"),
+            "Check its address, that its server runs, and the rights to it",
+        ) from error
 
 
 def _revision(connection: sa.Connection) -> str | None:

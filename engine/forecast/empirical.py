@@ -39,7 +39,7 @@ OWN_FROM, OWN_HALF = 8, 6
 """With more = origins - OWN_FROM > 0, a path takes the series' own stretch with probability
 OWN_SHARE * more / (more + OWN_HALF): on VN2 (26 origins) it lowers the pinball loss, on M5 with 8 it would raise it."""
 
-JITTER = 0.2
+JITTER = 0.45
 """Standard deviation of a stretch's random factor, as a share of that of the stretch means at its level."""
 
 

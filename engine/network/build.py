@@ -69,8 +69,10 @@ def build_network(
     origin = links["origin_cell"].to_numpy(dtype=np.int64)
     cell = links["cell"].to_numpy(dtype=np.int64)
     primary = links["primary"].to_numpy(dtype=bool)
-    classes = _classes(tables, calendar, pairs, keys, abc)
-    terms, term_notes = cell_terms(tables, config, frames, classes, _purchase_cost(links, pairs))
+    feeds = primary & (origin >= 0)
+    classes = _with_fed(_classes(tables, calendar, pairs, keys, abc), cell[feeds], origin[feeds])
+    feeders = np.isin(np.arange(len(pairs[0])), origin[feeds])
+    terms, term_notes = cell_terms(tables, config, frames, (classes, feeders), _purchase_cost(links, pairs))
     next_arrival = calendar.arrival_bucket(dates.next_available_date)
     horizon = _horizon(links, next_arrival, (len(pairs[0]), len(set(pairs[1]))), calendar)
     calendar = replace(calendar, n_future=horizon)
@@ -282,6 +284,17 @@ def _classes(tables: Tables, calendar: Calendar, pairs: Keys, keys: Keys, abc: T
     rows = pd.MultiIndex.from_arrays(list(pairs)).get_indexer(pd.MultiIndex.from_arrays(list(keys)))
     classes[rows] = abc if abc is not None else abc_classes(revenue(tables, calendar, keys))
     return classes
+
+
+def _with_fed(classes: Texts, fed: I64, feeder: I64) -> Texts:
+    """Return the classes, that of a feeder being the highest among its own and those that it feeds, at any depth."""
+    letters, rank = np.unique(classes, return_inverse=True)
+    while True:
+        raised = rank.copy()
+        np.minimum.at(raised, feeder, rank[fed])
+        if (raised == rank).all():
+            return letters[rank]
+        rank = raised
 
 
 def _not_applied(tables: Tables) -> list[Message]:

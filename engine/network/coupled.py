@@ -25,7 +25,7 @@ import numpy as np
 
 from engine.network.master import Master, Phase, Proposal, add_cuts, open_master, propose
 from engine.network.params import NetworkParams
-from engine.network.problem import CoupledProblem, Part, parts_of, whole_part
+from engine.network.problem import CoupledProblem, Part, linked_cells, parts_of, whole_part
 from engine.plan.types import SolveReport
 from engine.policy.types import F64, I64, Bools
 
@@ -99,18 +99,45 @@ class _Work:
     nodes: int = 0
 
 
+@dataclass
+class _Known:
+    """What cells cost where they were last evaluated: ``cost`` by cell, the rest by option; NaN before."""
+
+    units: F64
+    cost: F64
+    into: F64
+    out: F64
+
+    @classmethod
+    def nothing(cls, problem: CoupledProblem) -> _Known:
+        n_cells = int(max(problem.cell.max(initial=-1), problem.origin.max(initial=-1))) + 1
+        return cls(np.full(problem.n_options, np.nan), np.full(n_cells, np.nan), *np.zeros((2, problem.n_options)))
+
+
 @dataclass(frozen=True)
 class _Task:
-    """What is solved, within which limits."""
+    """What is solved, within which limits; ``linked`` numbers the cells, as from `linked_cells`."""
 
     problem: CoupledProblem
     cost: CellCost
     params: NetworkParams
+    linked: I64
+    known: _Known
 
     def point(self, cells: I64, units: F64, estimate: F64) -> _Point:
-        found = self.cost(cells, units)
-        slack = _TELLS * self.params.relative_gap * np.maximum(1.0, np.abs(found.cost))
-        return _Point(units, cells, found.cost, found.into, found.out, found.cost > estimate + slack)
+        """Return the cost of cells at some units; those whose options stand as they last did are not asked again."""
+        known, group = self.known, self.linked[self.problem.cell]
+        inside = np.isin(group, self.linked[cells])
+        moved = inside & (units != known.units)
+        stale = cells[np.isin(self.linked[cells], group[moved])]
+        if len(stale):
+            found = self.cost(stale, units)
+            ours = np.isin(group, self.linked[stale])
+            known.cost[stale] = found.cost
+            known.units[ours], known.into[ours], known.out[ours] = units[ours], found.into[ours], found.out[ours]
+        cost = known.cost[cells]
+        slack = _TELLS * self.params.relative_gap * np.maximum(1.0, np.abs(cost))
+        return _Point(units, cells, cost, known.into.copy(), known.out.copy(), cost > estimate + slack)
 
     def cut(self, master: Master, point: _Point) -> None:
         own = np.searchsorted(point.cells, master.part.cells)
@@ -132,7 +159,7 @@ def solve_coupled(problem: CoupledProblem, cost: CellCost, start: F64, params: N
     params
         Rounds, nodes and gap at which to stop.
     """
-    task, work = _Task(problem, cost, params), _Work()
+    task, work = _Task(problem, cost, params, linked_cells(problem), _Known.nothing(problem)), _Work()
     everything = whole_part(problem)
     master = open_master(problem, everything, params)
     none = np.zeros(problem.n_options)

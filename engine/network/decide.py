@@ -12,8 +12,11 @@ purchase link shares nothing and keeps its own least-cost order.
    before its primary order lands and it lands earlier (or that order is curbed), its first lot saves money,
    and the most that it and others could save covers their trip.
 2. *Own rule.* Given that help, every primary link orders the least lots that meet its cell's target, from the leaves
-   up; a feeder's demand then holds what it sends. Where trips or a feeder's stock do not suffice, receivers
-   share them (`engine.network.sharing`).
+   up; a feeder's demand then holds what it sends, and what its receivers order later, having got that. Where
+   trips or a feeder's stock do not suffice, receivers share them (`engine.network.sharing`).
+
+What is solved jointly (cost, help) takes later orders of fed cells as they follow from today's own orders, shared where
+stock or trips do not suffice; what is decided is then followed anew for the demand of the `Decision`.
 """
 
 from __future__ import annotations
@@ -28,10 +31,18 @@ from engine.network.formulate import Frame, formulate, paid_trips, restrict, sha
 from engine.network.params import NetworkParams
 from engine.network.problem import CoupledProblem, Limits
 from engine.network.sharing import fair_share
-from engine.network.tiers import TierDemand, depths, with_sends
+from engine.network.tiers import (
+    TierDemand,
+    demand_after,
+    depths,
+    differs,
+    later_at,
+    with_arrivals,
+    with_sends,
+)
 from engine.network.types import BINDING, DO_NOTHING, FAIR_SHARE, FROM_COST, FROM_PRIMARY_RULE, Network
 from engine.plan.types import SolveReport
-from engine.policy.cost import cost_horizon
+from engine.policy.cost import cost_horizon, own_horizon
 from engine.policy.implied import implied_shortage_cost
 from engine.policy.service import expected_service
 from engine.policy.targets import stock_targets
@@ -52,13 +63,17 @@ class Decision:
     rule
         What decided them, one of `BINDING`'s names, shape (m,).
     cost_of_waiting
-        Expected cost with an option's units left out less that as decided, shape (m,); 0 for unused options.
+        Expected cost with an option's units left out less that as decided, until its cell's next primary order arrives
+        (`engine.network.expected.cost_without`), shape (m,); 0 for unused options, below 0 where a target asks for
+        more than saves money.
     cycle_service, fill_rate
         What each cell reaches over the interval of its primary option, shape (n,); NaN without one.
     demand
         The scenarios with what is sent today as demand at the givers.
     report
         How the coupled problem was solved.
+    later
+        The same without what is sent today: own demand, and what fed cells order later.
     """
 
     units: F64
@@ -68,6 +83,7 @@ class Decision:
     fill_rate: F64
     demand: Scenarios
     report: SolveReport
+    later: Scenarios
 
 
 def solve_network(
@@ -86,23 +102,37 @@ def solve_network(
     params
         Limits of the coupled solve.
     """
-    frame = formulate(network, demand.later, rule)
     own = np.zeros(network.options.n_options)
     own[targets.option] = targets.order_units
+    frame = formulate(network, demand.later, rule)
+    start = fair_share(own, frame.problem.lots, sharing_limits(frame))
+    likely = demand_after(network, demand, targets, np.where(network.options.origin_cell >= 0, start, 0.0), rule)
+    if likely.later is not demand.later:
+        frame = formulate(network, likely.later, rule)
+    given = _Given(frame, own, targets)
     if rule.objective == "cost":
-        units, report, coupled = _least_cost(network, demand, rule, (frame, own), params)
-        asked = own
+        asked, (units, report, coupled) = own, _least_cost(network, likely, rule, given, params)
     else:
-        units, report, coupled = _help(network, demand, rule, (frame, own), params)
-        asked, units = _own_rules(network, demand, rule, frame, (units, own))
-    return _decision(network, demand, rule, frame, (units, asked, coupled), report)
+        units, report, coupled = _help(network, likely, rule, given, params)
+        asked, units = _own_rules(network, demand, rule, given, units)
+    later = demand_after(network, demand, targets, units, rule).later
+    return _decision(network, later, rule, given, (units, asked, coupled), report)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The coupled problem over all options, what each cell orders if left to itself (m,), and its levels."""
+
+    frame: Frame
+    own: F64
+    targets: Targets
 
 
 def _least_cost(
-    network: Network, demand: TierDemand, rule: StockRule, given: tuple[Frame, F64], params: NetworkParams
+    network: Network, demand: TierDemand, rule: StockRule, given: _Given, params: NetworkParams
 ) -> tuple[F64, SolveReport, Bools]:
     """Return units, report and which options were in the coupled problem."""
-    frame, own = given
+    frame, own = given.frame, given.own
     problem = frame.problem
     coupled = ~_alone(network)
     if not coupled.any():
@@ -132,10 +162,10 @@ def _sample_cost(cells: Cells, options: Options, scenarios: Scenarios, rule: Sto
 
 
 def _help(
-    network: Network, demand: TierDemand, rule: StockRule, given: tuple[Frame, F64], params: NetworkParams
+    network: Network, demand: TierDemand, rule: StockRule, given: _Given, params: NetworkParams
 ) -> tuple[F64, SolveReport, Bools]:
     """Return the units of options that are not primary (step 1), the report, and which options paid."""
-    frame, own = given
+    frame, own = given.frame, given.own
     options = network.options
     none = np.zeros(options.n_options)
     taking_part = np.zeros(options.n_options, dtype=bool)
@@ -221,30 +251,30 @@ def _lost_before_landing(cost: SampleCost, options: Options, units: F64, curbed:
 
 
 def _own_rules(
-    network: Network, demand: TierDemand, rule: StockRule, frame: Frame, given: tuple[F64, F64]
+    network: Network, demand: TierDemand, rule: StockRule, given: _Given, help_units: F64
 ) -> tuple[F64, F64]:
     """Return what primary links ask for given the help, and the units of all options once shared (step 2)."""
-    help_units, own = given
     options, cells = network.options, network.cells
     helped = with_arrivals(cells, options, help_units)
     depth = depths(network)
-    asked, units = own.copy(), help_units.copy()
-    asked[~options.primary] = help_units[~options.primary]
-    limits = sharing_limits(frame)
+    asked = np.where(options.primary, given.own, help_units)
+    units, later = help_units.copy(), demand.later
+    limits = sharing_limits(given.frame)
     changed = np.zeros(cells.n_cells, dtype=bool)
     changed[options.cell[help_units > 0]] = True
     for level in range(int(depth.max(initial=0)) + 1):
         here = options.primary & (depth[options.cell] == level)
+        later = later_at(network, demand, later, given.targets, (units, level), rule)
         moved = (options.origin_cell >= 0) & (np.where(here, 0.0, units) != demand.first)
-        stirred = changed.copy()
+        stirred = changed | differs(later, demand.later)
         stirred[options.origin_cell[moved & ~here]] = True
         again = here & stirred[options.cell]
         if again.any():
-            now = with_sends(demand.later, options, units)
+            now = with_sends(later, options, units)
             found = stock_targets(helped, replace(options, primary=again), now, rule)
             asked[found.option] = found.order_units
         rows = np.flatnonzero(here)
-        units[rows] = _shared(asked[rows], rows, frame, limits, units)
+        units[rows] = _shared(asked[rows], rows, given.frame, limits, units)
     return asked, units
 
 
@@ -260,26 +290,17 @@ def _shared(asked: F64, rows: I64, frame: Frame, limits: Limits, units: F64) -> 
     return fair_share(asked, take_lots(frame.problem.lots, rows), here)
 
 
-def with_arrivals(cells: Cells, options: Options, units: F64) -> Cells:
-    """Return the cells with units of options as inbound, at mean lead time."""
-    horizon = cells.arrivals.shape[1]
-    rows = np.flatnonzero((units > 0) & (options.arrival < horizon))
-    arrivals = cells.arrivals.copy()
-    np.add.at(arrivals, (options.cell[rows], options.arrival[rows]), units[rows])
-    return replace(cells, arrivals=arrivals)
-
-
 def _decision(
     network: Network,
-    demand: TierDemand,
+    later: Scenarios,
     rule: StockRule,
-    frame: Frame,
+    given: _Given,
     found: tuple[F64, F64, Bools],
     report: SolveReport,
 ) -> Decision:
     units, asked, coupled = found
     cells, options = network.cells, network.options
-    sent = with_sends(demand.later, options, units)
+    sent = with_sends(later, options, units)
     primary = np.flatnonzero(options.primary)
     helped = with_arrivals(cells, options, np.where(options.primary, 0.0, units))
     part = Scenarios(sent.paths, sent.arrival[primary], sent.next_arrival[primary])
@@ -287,10 +308,10 @@ def _decision(
     service = np.full((2, cells.n_cells), np.nan)
     service[:, options.cell[primary]] = cycle, fill
     everything = np.arange(options.n_options)
-    cost = _sample_cost(cells, options, demand.later, rule, everything)
-    waiting = cost_without(cost, units, frame.problem)
+    cost = SampleCost(cells, options, later, own_horizon(cells, options, later, rule), rule, everything)
+    waiting = cost_without(cost, units, given.frame.problem)
     code = np.where(units > 0, FROM_PRIMARY_RULE, DO_NOTHING)
     code[(units > 0) & coupled] = FROM_COST
     code[(units > 0) & ~coupled & (units < asked)] = FAIR_SHARE
     names = np.array([BINDING[number] for number in code.tolist()], dtype=object)
-    return Decision(units, names, waiting, service[0], service[1], sent, report)
+    return Decision(units, names, waiting, service[0], service[1], sent, report, later)

@@ -8,8 +8,9 @@ import numpy as np
 
 from engine.network.coupled import CellValue
 from engine.network.problem import CoupledProblem
+from engine.policy.aims import daily_demand
 from engine.policy.cost import CostHorizon, ExpectedCost, cost_of_orders, expected_cost
-from engine.policy.interval_cost import LeftOver
+from engine.policy.interval_cost import LeftOver, left_over
 from engine.policy.types import F64, I64, Cells, Options, Scenarios, StockRule
 
 
@@ -72,6 +73,10 @@ def take_horizon(horizon: CostHorizon, rows: I64) -> CostHorizon:
 def cost_changes(cost: SampleCost, units: F64, rows: I64, change: F64) -> F64:
     """Return how expected cost changes if one option alone brings more or less, all else as it is.
 
+    Both ends are counted as long as the receiver is: what is not sent stays with the giver until then. There it is
+    kept, and on a lateral lane serves demand. What a feeder's receivers order later is no loss if it is not there:
+    they order again.
+
     Parameters
     ----------
     cost
@@ -91,30 +96,46 @@ def cost_changes(cost: SampleCost, units: F64, rows: I64, change: F64) -> F64:
     receiver, giver = options.cell[rows], options.origin_cell[rows[gives]]
     arriving, sent = _flows(cells, options, scenarios, units)
 
-    def total(at: I64, arriving_there: F64, sent_there: F64) -> F64:
-        some = take_horizon(cost.horizon, at)
-        found: F64 = expected_cost(
-            cells.take(at), scenarios.paths[at], arriving_there, sent_there, some, cost.rule
-        ).total
-        return found
+    def terms(at: I64, arriving_there: F64, sent_there: F64, some: CostHorizon) -> ExpectedCost:
+        return expected_cost(cells.take(at), scenarios.paths[at], arriving_there, sent_there, some, cost.rule)
 
-    touched = np.unique(np.concatenate([receiver, giver]))
     now = np.zeros(cells.n_cells)
-    now[touched] = total(touched, arriving[touched], sent[touched])
-    changes = total(receiver, arriving[receiver] + _brought(scenarios, rows, change), sent[receiver])
-    changes -= now[receiver]
-    sent_then = sent[giver]
+    touched = np.unique(receiver)
+    now[touched] = terms(touched, arriving[touched], sent[touched], take_horizon(cost.horizon, touched)).total
+    brought = arriving[receiver] + _brought(scenarios, rows, change)
+    changes = terms(receiver, brought, sent[receiver], take_horizon(cost.horizon, receiver)).total - now[receiver]
+    if not len(gives):
+        return changes
     day = options.send_bucket[rows[gives]]
+    sent_then = sent[giver]
     seen = np.flatnonzero(day < scenarios.horizon)
     sent_then[seen, day[seen]] += change[gives[seen]]
-    changes[gives] += total(giver, arriving[giver], sent_then) - now[giver]
+    together = _until(cost, giver, receiver[gives])
+    # Many receivers of a giver are counted equally long.
+    ends = np.column_stack([giver, together.until[:, 0]])
+    _, first, pair = np.unique(ends, axis=0, return_index=True, return_inverse=True)
+    before = terms(giver[first], arriving[giver[first]], sent[giver[first]], take_horizon(together, first))
+    after = terms(giver, arriving[giver], sent_then, together)
+    same = pair.reshape(-1)
+    kept = after.holding - before.holding[same] + after.left_over - before.left_over[same]
+    unmet = after.shortage - before.shortage[same] + after.backorder - before.backorder[same]
+    changes[gives] += kept + np.where(options.primary[rows[gives]], 0.0, unmet)
     return changes
+
+
+def _until(cost: SampleCost, rows: I64, ends: I64) -> CostHorizon:
+    """Return the horizon of some cells, each counted as long as another is."""
+    cells, rule = cost.cells.take(rows), cost.rule
+    until = cost.horizon.until[ends]
+    daily = daily_demand(cells, cost.scenarios.paths[rows], rule)
+    return CostHorizon(until, cost.horizon.owed_from[rows], left_over(cells, daily, until[:, 0], rule))
 
 
 def cost_without(cost: SampleCost, units: F64, problem: CoupledProblem) -> F64:
     """Return, per option, what expected cost would be higher if its units were left out, all else as decided.
 
-    Its receiver, its giver, its charges and its trip (where it is alone on it) count; 0 for unused options.
+    Its receiver, its giver, its charges and its trip (where it is alone on it) count, as far as ``cost.horizon`` says
+    for the receiver; 0 for unused options. Below 0 where the units cost more to bring and to keep than they save.
     """
     used = np.flatnonzero(units > 0)
     worth = np.zeros(len(units))

@@ -26,11 +26,12 @@ class LaterOrders:
     option
         Row in options, shape (r,).
     bucket, arrival
-        Bucket of the order day and first bucket that it serves, shape (r, J); the horizon where there is none.
+        Bucket of the order day and first bucket that it serves, shape (r, J), at most the horizon; the horizon where
+        there is none.
     day, arrival_day
         The same as days from ``as_of``.
     until
-        First bucket served by the order after it.
+        First bucket served by the order after it, at most the horizon and 1.
     level
         Order-up-to level on that day, units, shape (r, J).
     gap
@@ -71,7 +72,10 @@ class Followed:
 
 
 def later_orders(network: Network, targets: Targets, rows: I64, mean_paths: F64) -> LaterOrders:
-    """Return the later order days of the targets' ``rows``; ``mean_paths`` (n, H) is mean demand by cell."""
+    """Return the later order days of the targets' ``rows``; ``mean_paths`` (n, H) is mean demand by cell.
+
+    An order placed within the horizon counts wherever it lands, unless that is after the end of sale.
+    """
     option = targets.option[rows]
     days = replace(
         network.days,
@@ -81,33 +85,33 @@ def later_orders(network: Network, targets: Targets, rows: I64, mean_paths: F64)
         lead_days=network.days.lead_days[option],
         review_days=network.days.review_days[option],
     )
-    calendar, horizon = network.calendar, network.horizon
+    calendar, horizon, options = network.calendar, network.horizon, network.options
+    cell = options.cell[option]
     order = days.order_day(np.zeros(len(option), dtype=np.int64))
     found: list[tuple[I64, I64]] = []
     while True:
         order = days.next_order_day(order, calendar)
         arrival = days.arrival_day(order)
         found.append((order, arrival))
-        served = calendar.arrival_bucket(calendar.as_of + arrival)
-        if ((arrival >= days.n_days) | (served >= horizon)).all():
+        if ((arrival >= days.n_days) | (calendar.bucket_of(calendar.as_of + order) >= horizon)).all():
             break
     order_day = np.stack([day for day, _ in found], axis=1)
     arrival_day = np.stack([day for _, day in found], axis=1)
     bucket = calendar.bucket_of(calendar.as_of + order_day)
     served = calendar.arrival_bucket(calendar.as_of + arrival_day)
-    none = (arrival_day >= days.n_days) | (served >= horizon)
-    options = network.options
-    cell = options.cell[option]
+    end = network.cells.end_bucket[cell, None]
+    too_late = (end < horizon) & (served >= end)
+    none = (arrival_day >= days.n_days) | (bucket >= horizon) | too_late
     rules = lots(
         options.min_units[option], options.multiple[option], options.max_units[option], network.cells.step[cell]
     )
     return LaterOrders(
         option=option,
         bucket=np.where(none, horizon, bucket)[:, :-1],
-        arrival=np.where(none, horizon, served)[:, :-1],
+        arrival=np.where(none, horizon, np.minimum(served, horizon))[:, :-1],
         day=order_day[:, :-1],
         arrival_day=arrival_day[:, :-1],
-        until=np.minimum(served[:, 1:], horizon),
+        until=np.minimum(served[:, 1:], horizon + 1),
         level=_levels(network, cell, targets.safety_stock[rows], mean_paths[cell], (bucket, served)),
         gap=np.maximum(targets.order_up_to - targets.reorder_point, 0.0)[rows],
         lots=rules,
@@ -147,6 +151,7 @@ def follow(network: Network, later: LaterOrders, paths: F32, arriving: F64, rule
     cell = network.options.cell[later.option]
     n_rows, n_paths, horizon = paths.shape
     stock = np.repeat(network.cells.net[cell, None], n_paths, axis=1)
+    # One bucket more, for all that lands behind the horizon.
     pipeline = np.zeros((horizon + 1, n_rows, n_paths))
     pipeline[:horizon] = arriving.T[:, :, None]
     buckets = np.arange(horizon + 1)[:, None]
@@ -158,8 +163,10 @@ def follow(network: Network, later: LaterOrders, paths: F32, arriving: F64, rule
             if not len(at):
                 continue
             # Only what is due before the arrival of the order after counts in the position.
-            due = ((buckets >= t) & (buckets < later.until[at, step])).astype(np.float64)
-            position = stock[at] + np.einsum("hr,hrp->rp", due, pipeline[:, at])
+            last = later.until[at, step]
+            ahead = slice(t, int(last.max()))
+            due = (buckets[ahead] < last).astype(np.float64)
+            position = stock[at] + np.einsum("hr,hrp->rp", due, pipeline[ahead, at])
             units = _order(later, at, step, position)
             ordered[at, :, step] = units
             pipeline[later.arrival[at, step], at] += units

@@ -53,7 +53,7 @@ def formulate(network: Network, scenarios: Scenarios, rule: StockRule) -> Frame:
         cell=options.cell,
         origin=options.origin_cell,
         charge=price_above_cost(network.cells, options),
-        lots=_useful_lots(network, scenarios, trips, givers),
+        lots=_useful_lots(network, scenarios, rule, (trips, givers)),
         whole=np.ones(options.n_options, dtype=bool),
         trips=Trips(trip, network.lanes["trip_cost"].to_numpy(dtype=np.float64)[lane]),
         limits=_stack([trips, givers, shelves]),
@@ -174,22 +174,26 @@ def _take_options(scenarios: Scenarios, rows: I64) -> Scenarios:
     return Scenarios(scenarios.paths, scenarios.arrival[rows], scenarios.next_arrival[rows])
 
 
-def _useful_lots(network: Network, scenarios: Scenarios, trips: Limits, givers: Limits) -> Lots:
+def _useful_lots(network: Network, scenarios: Scenarios, rule: StockRule, shared: tuple[Limits, Limits]) -> Lots:
     """Return the lot rules, with the most that can be of use.
 
-    A cell never needs more than all demand on its highest path, what it owes and what it can send; and no option can
-    bring more than its trip carries and its giver has.
+    No option can bring more than its trip carries and its giver has. A purchase never needs to bring more than all
+    demand of its cell on the highest path, what it owes and what it can send. Nor does a transfer to meet a target; at
+    least cost it may also bring what the giver has too much of to where that sells sooner.
     """
     options, cells = network.options, network.cells
     rules = lots(options.min_units, options.multiple, options.max_units, cells.step[options.cell])
     room = np.full(options.n_options, np.inf)
-    for limits in (trips, givers):
+    for limits in shared:
         np.minimum.at(room, limits.option, limits.bound[limits.row] / limits.coefficient)
+    givers = shared[1]
     sends = np.zeros(cells.n_cells)
     np.maximum.at(sends, options.origin_cell[givers.option], givers.bound[givers.row])
     highest = scenarios.paths.sum(axis=2, dtype=np.float64).max(axis=1, initial=0.0) + cells.backorders + sends
     needed = np.maximum(count_up(highest[options.cell], rules.size), rules.least)
-    return Lots(rules.size, rules.least, np.minimum(np.minimum(rules.most, needed), count_down(room, rules.size)))
+    most = np.minimum(rules.most, count_down(room, rules.size))
+    bounded = options.origin_cell < 0 if rule.objective == "cost" else np.ones(options.n_options, dtype=bool)
+    return Lots(rules.size, rules.least, np.where(bounded, np.minimum(most, needed), most))
 
 
 def _stack(parts: list[Limits]) -> Limits:

@@ -3,9 +3,9 @@
 Of several rows for the same source and cell the most specific wins: a row for the item before one for ``*``, then
 one for the location before one for ``*``, then the latest ``valid_from``. A location that a
 replenishment lane feeds is not served by supply rows for location ``*``: those bring units to the sites that
-no lane feeds. The primary link is the one named by ``replenished_from``; else a purchase stated for the location
-itself, else a replenishment lane, else any purchase; among equals the lowest ``preference``, the shortest
-lead time, the lowest source id.
+no lane feeds. The primary link is the one named by ``replenished_from`` (a message tells where nothing links
+that site); else a purchase stated for the location itself, else a replenishment lane, else any purchase; among equals
+the lowest ``preference``, the shortest lead time, the lowest source id.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def candidate_links(
     links, notes = _with_default_link(links, config, wanted)
     links, terms_notes = _fill_terms(links, config)
     links["primary"] = _primary(links, named)
-    return links, notes + terms_notes
+    return links, notes + terms_notes + _unlinked(links, keys, named, needs)
 
 
 def with_learnt_lead_times(
@@ -286,6 +286,20 @@ def _primary(links: pd.DataFrame, named: np.ndarray[tuple[int], np.dtype[np.obje
     primary = np.zeros(len(links), dtype=bool)
     primary[ordered.drop_duplicates("cell").index.to_numpy()] = True
     return primary
+
+
+def _unlinked(
+    links: pd.DataFrame, keys: Keys, named: np.ndarray[tuple[int], np.dtype[np.object_]], needs: Bools
+) -> list[Message]:
+    """Return a message where ``replenished_from`` names a site that no lane or supply row links to the location."""
+    cell = links["cell"].to_numpy(dtype=np.int64)
+    linked = np.zeros(len(needs), dtype=bool)
+    linked[cell[links["source_id"].to_numpy(object) == named[cell]]] = True
+    rows = np.flatnonzero(needs & (named != "") & ~linked)
+    if not len(rows):
+        return []
+    first = f"{keys[0][rows[0]]} @ {keys[1][rows[0]]}"
+    return [Message("replenished-from-without-link", {"count": len(rows), "first": first, "named": named[rows[0]]})]
 
 
 def chain_depth(cell: I64, origin_cell: I64, n_cells: int, n_sites: int) -> I64:

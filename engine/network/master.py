@@ -6,7 +6,7 @@ Louveaux, Introduction to Stochastic Programming, 2011, section 5.3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import highspy
@@ -70,6 +70,11 @@ class Master:
         HiGHS with its limits.
     n_cuts
         Cuts so far.
+    phase
+        What the solver's model stands for, None before it is built. Within a phase it is kept, cuts are appended and
+        the solver goes on from where it was.
+    fresh
+        Constraints that the solver's model does not have yet.
     """
 
     part: Part
@@ -81,6 +86,8 @@ class Master:
     whole: Bools
     solver: Any
     n_cuts: int = 0
+    phase: Phase | None = None
+    fresh: list[Any] = field(default_factory=list)
 
 
 def open_master(problem: CoupledProblem, part: Part, params: NetworkParams) -> Master:
@@ -151,7 +158,9 @@ def add_cuts(master: Master, problem: CoupledProblem, at: F64, value: F64, slope
                 constant[number[int(cell)]] -= slope * at[row]
     for expression, right in zip(terms, constant.tolist(), strict=True):
         if right == right:  # NaN is not
-            master.programme.addConstraint(pulp.LpAffineExpression(expression) >= right)
+            cut = pulp.LpAffineExpression(expression) >= right
+            master.programme.addConstraint(cut)
+            master.fresh.append(cut)
             master.n_cuts += 1
 
 
@@ -167,12 +176,17 @@ def propose(master: Master, phase: Phase) -> Proposal:
     """
     programme, solver = master.programme, master.solver
     whole = master.whole & (phase == "whole")
-    for count, is_whole in zip(master.counts, whole.tolist(), strict=True):
-        count.cat = pulp.LpInteger if is_whole else pulp.LpContinuous
-    solver.mip = phase != "relaxed"
     # PuLP's own solve() stumbles over a node limit that is reached, so the steps of it are taken one by one.
-    solver.createAndConfigureSolver(programme)
-    solver.buildSolverModel(programme)
+    if master.phase == phase:
+        _append(master)
+    else:
+        for count, is_whole in zip(master.counts, whole.tolist(), strict=True):
+            count.cat = pulp.LpInteger if is_whole else pulp.LpContinuous
+        solver.mip = phase != "relaxed"
+        solver.createAndConfigureSolver(programme)
+        solver.buildSolverModel(programme)
+        master.phase = phase
+    master.fresh.clear()
     solver.callSolver(programme)
     model = programme.solverModel
     if model.getModelStatus() not in _SOLVED:
@@ -195,3 +209,12 @@ def propose(master: Master, phase: Phase) -> Proposal:
         slack=max(0.0, info.objective_function_value - info.mip_dual_bound) if searched else 0.0,
         nodes=max(0, int(info.mip_node_count)) if searched else 0,
     )
+
+
+def _append(master: Master) -> None:
+    """Append fresh constraints to the solver's model."""
+    model = master.programme.solverModel
+    for cut in master.fresh:
+        entries = [(variable.index, weight) for variable, weight in cut.items() if weight != 0]
+        indices, weights = zip(*entries, strict=True)
+        model.addRow(cut.getLb(), highspy.kHighsInf, len(indices), indices, weights)

@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from engine.network.decide import Decision, with_arrivals
+from engine.network.decide import Decision
 from engine.network.follow import Followed, LaterOrders, follow, later_orders
+from engine.network.tiers import with_arrivals
 from engine.network.types import Network
 from engine.plan.lines import LineKeys, line_ids
 from engine.plan.tables import plan_table, quantile_name

@@ -143,6 +143,16 @@ def parts_of(problem: CoupledProblem) -> list[Part]:
     return sorted(parts, key=lambda part: int(part.options[0]))
 
 
+def linked_cells(problem: CoupledProblem) -> I64:
+    """Return a number for every cell up to the last, the same for those that options link, directly or not."""
+    n_cells = int(max(problem.cell.max(initial=-1), problem.origin.max(initial=-1))) + 1
+    root = np.arange(n_cells)
+    gives = problem.origin >= 0
+    for a, b in zip(problem.cell[gives].tolist(), problem.origin[gives].tolist(), strict=True):
+        _join(root, a, b)
+    return np.array([_find(root, cell) for cell in range(n_cells)], dtype=np.int64)
+
+
 def whole_part(problem: CoupledProblem) -> Part:
     """Return all of a problem as one part."""
     return _part(problem, np.arange(problem.n_options))

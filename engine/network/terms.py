@@ -78,7 +78,7 @@ def counted(code: str, keys: Keys, where: Bools, **values: Value) -> list[Messag
 
 
 def cell_terms(
-    tables: Tables, config: PlanConfig, frames: CellFrames, abc: Texts, purchase_cost: F64
+    tables: Tables, config: PlanConfig, frames: CellFrames, classes: tuple[Texts, Bools], purchase_cost: F64
 ) -> tuple[Terms, list[Message]]:
     """Return the terms of cells and the assumptions made for them.
 
@@ -88,8 +88,8 @@ def cell_terms(
         Data and settings.
     frames
         Rows of items and item-locations by cell.
-    abc
-        Class of every cell, for targets by class.
+    classes
+        ABC class of every cell, and whether it feeds others, for its target.
     purchase_cost
         Purchase price of the item from the links, NaN where not given; stands in for ``items.unit_cost``.
 
@@ -131,7 +131,7 @@ def cell_terms(
         shortage_cost=shortage,
         backorder_cost=np.nan_to_num(backorder, nan=0.0),
         salvage_value=number(items, "salvage_value"),
-        target=_targets(config, frames, abc),
+        target=_targets(config, frames, *classes),
         min_stock=np.nan_to_num(number(pairs, "min_stock"), nan=0.0),
         max_stock=np.nan_to_num(number(pairs, "max_stock"), nan=np.inf),
         volume=np.nan_to_num(number(items, "volume"), nan=0.0),
@@ -183,12 +183,13 @@ def _money_without_prices(
     return holding, fill(shortage, one, "assumed-shortage-value")
 
 
-def _targets(config: PlanConfig, frames: CellFrames, abc: Texts) -> F64:
+def _targets(config: PlanConfig, frames: CellFrames, abc: Texts, feeders: Bools) -> F64:
     if config.targets.objective == "days_of_cover":
         own = _first_given(number(frames.pairs, "cover_days"), number(frames.items, "cover_days"))
         return np.where(np.isnan(own), config.targets.cover_days, own)
     own = _first_given(number(frames.pairs, "service_target"), number(frames.items, "service_target"))
     by_class = np.array([config.targets.by_class.get(str(letter), config.targets.service) for letter in abc])
+    by_class = np.where(feeders, np.maximum(by_class, config.targets.feeder_service), by_class)
     return np.where(np.isnan(own), by_class.astype(np.float64), own)
 
 

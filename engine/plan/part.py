@@ -17,7 +17,7 @@ from engine.network.decide import Decision, solve_network
 from engine.network.planned import planned_lines, projected_cells, projection_rows
 from engine.network.presale import Presale
 from engine.network.presale_allocation import presale_allocations
-from engine.network.tiers import TierDemand, tier_demand
+from engine.network.tiers import tier_demand
 from engine.network.types import Network
 from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
 from engine.plan.lines import order_lines, transfer_lines
@@ -89,7 +89,7 @@ def plan_part(work: PartWork) -> PartResult:
     tables["forecast"] = forecast_table(own, network.calendar, config.forecast.quantiles)
     return PartResult(
         tables=tables,
-        costs=cost_terms(network, demand, decision, rule),
+        costs=cost_terms(network, decision, rule),
         solve=decision.report,
         summary=summarise(work.panel, work.series, network, decision, config.alerts),
         curves=build_curves(network.cells, network.options, every, rule),
@@ -127,11 +127,11 @@ def decision_tables(work: PartWork, targets: Targets, decision: Decision) -> dic
     }
 
 
-def cost_terms(network: Network, demand: TierDemand, decision: Decision, rule: StockRule) -> dict[str, float]:
+def cost_terms(network: Network, decision: Decision, rule: StockRule) -> dict[str, float]:
     """Return expected money by term, as decided; each cell counts until its next order arrives."""
     cells, options, units = network.cells, network.options, decision.units
-    horizon = own_horizon(cells, options, demand.later, rule)
-    cost, _ = cost_of_orders(cells, options, demand.later, units, horizon, rule)
+    horizon = own_horizon(cells, options, decision.later, rule)
+    cost, _ = cost_of_orders(cells, options, decision.later, units, horizon, rule)
     extra = price_above_cost(cells, options) * units
     lane = options.origin_cell >= 0
     made = pd.DataFrame({"lane": options.lane, "day": options.order_date})[lane & (units > 0)].drop_duplicates()

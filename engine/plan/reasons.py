@@ -56,7 +56,8 @@ class LineFacts:
     expected_service
         Share that the decision as a whole reaches at the receiving cell.
     cost_of_waiting
-        Expected cost with this line left out - expected cost as decided; money.
+        Expected cost with this line left out - expected cost as decided, until the receiver's next order arrives;
+        money. Below 0 where the units cost more to bring and keep than they save: the price of a service target.
     """
 
     units: F64
@@ -104,7 +105,8 @@ def line_reasons(cells: Cells, options: Options, facts: LineFacts, rows: I64) ->
         "multiple": options.multiple[rows],
         "maximum": np.minimum(options.max_units[rows], cells.max_stock[cell]),
         "source": options.source_id[rows],
-        "cost_of_waiting": facts.cost_of_waiting[rows],
+        # A line that saves no money does not say that it does; the column holds the sign.
+        "cost_of_waiting": np.where(facts.cost_of_waiting[rows] > 0, facts.cost_of_waiting[rows], np.nan),
     }
     return Reasons(kind + facts.rule[rows], json_rows(values))
 

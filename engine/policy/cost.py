@@ -187,17 +187,24 @@ def _run(cells: Cells, paths: F32, flow: F64, horizon: CostHorizon, rule: StockR
     stock = np.broadcast_to(stock, demand.shape[1:]).copy()
     holding_price, unmet_price = _prices(cells, rule)
     held, unmet = np.zeros(stock.shape), np.zeros(stock.shape)
-    covered = np.empty(demand.shape, dtype=bool)
-    for t in range(n_buckets):
-        counts = t < horizon.until
+    covered = np.zeros(demand.shape, dtype=bool)
+    every, last = int(horizon.until.min(initial=n_buckets)), int(horizon.until.max(initial=0))
+    for t in range(min(last, n_buckets)):
         after = stock + inbound[t]
         after += flow[t]
         after -= demand[t]
         np.greater_equal(after, 0.0, out=covered[t])
+        positive = np.maximum(after, 0.0)
+        short = positive - after
+        following = after if rule.backordered else positive
         days = float(rule.bucket_days[t])
-        held += np.where(counts, np.maximum(after, 0.0) * days, 0.0)
-        unmet += np.where(counts, np.maximum(-after, 0.0) * (days if rule.backordered else 1.0), 0.0)
-        stock = np.where(counts, after if rule.backordered else np.maximum(after, 0.0), stock)
+        if t >= every:
+            counts = t < horizon.until
+            following = np.where(counts, following, stock)
+            positive, short = np.where(counts, positive, 0.0), np.where(counts, short, 0.0)
+        held += positive if days == 1.0 else positive * days
+        unmet += short if days == 1.0 or not rule.backordered else short * days
+        stock = following
     left = np.maximum(stock, 0.0)
     terms = np.zeros((4, len(stock)))
     terms[0] = (holding_price * held).mean(axis=1)
@@ -212,15 +219,20 @@ def _slopes(covered: Bools, at_end: F64, cells: Cells, horizon: CostHorizon, rul
     It is held while stock lasts; with lost sales it ends at the first bucket that runs short, where it saves a loss.
     """
     holding_price, unmet_price = _prices(cells, rule)
-    slopes = np.empty(covered.shape)
+    slopes = np.zeros(covered.shape)
+    every, last = int(horizon.until.min(initial=len(covered))), int(horizon.until.max(initial=0))
     later = at_end
-    for t in range(len(covered) - 1, -1, -1):
+    for t in range(min(last, len(covered)) - 1, -1, -1):
         days = float(rule.bucket_days[t])
         kept = later + holding_price * days
         short = later - unmet_price * days if rule.backordered else -unmet_price
-        counts = t < horizon.until
-        later = np.where(counts, np.where(covered[t], kept, short), later)
-        slopes[t] = np.where(counts, later, 0.0)
+        if t < every:
+            later = np.where(covered[t], kept, short)
+            slopes[t] = later
+        else:
+            counts = t < horizon.until
+            later = np.where(counts, np.where(covered[t], kept, short), later)
+            slopes[t] = np.where(counts, later, 0.0)
     return slopes
 
 

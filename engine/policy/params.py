@@ -11,11 +11,16 @@ Objective = Literal["cost", "cycle_service", "fill_rate", "days_of_cover"]
 
 @dataclass(frozen=True)
 class TargetParams:
-    """What stock is for. ``by_class`` overrides ``service`` for an ABC class."""
+    """What stock is for.
+
+    ``by_class`` overrides ``service`` for an ABC class. ``feeder_service`` is the least target of a site that feeds
+    others: what it lacks is missed at all of them, so that their own targets hold only if it rarely does.
+    """
 
     objective: Objective = "cycle_service"
     service: float = 0.95
     by_class: Mapping[str, float] = field(default_factory=dict)
+    feeder_service: float = 0.99
     cover_days: float = 14.0
 
     def __post_init__(self) -> None:

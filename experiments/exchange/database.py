@@ -39,8 +39,8 @@ def database_url(data: str) -> URL:
             raise ConfigError(_RULE, f"no environment variable {name}", "Set it to the URL of the database.")
     try:
         url = make_url(address)
-    except ArgumentError:
-        # The message of the cause quotes the address, which may hold a password.
+    except (ArgumentError, ValueError):
+        # The message of the cause quotes the address, which may hold a password. ValueError: a port that is no number.
         raise ConfigError(_RULE, "an address that is no URL", "Write it as dialect://user@host/name.") from None
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")

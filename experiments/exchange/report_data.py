@@ -65,8 +65,10 @@ def totals(tables: Tables) -> tuple[Total, ...]:
     ]  # fmt: skip
     if len(presale):
         placed = presale[presale["supply_kind"] != "short"]
-        short = _units(presale[presale["supply_kind"] == "short"])
-        figures.insert(2, Total("Presale", _units(placed), f"units placed, {_count(placed, 'line')}; {short} short"))
+        later = _units(presale[presale["reason_code"] == "presale-not-covered-yet"])
+        short = _units(presale[presale["reason_code"] == "presale-short"])
+        told = f"units placed; {later} left to later orders, {short} short"
+        figures.insert(2, Total("Presale", _units(placed), told))
     if len(targets):
         weights = targets["protection_demand"].to_numpy()
         known = targets["expected_service"].notna().to_numpy() & (weights > 0)

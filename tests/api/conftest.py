@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
 from fastapi import FastAPI
 
 from api import keys
@@ -167,45 +163,6 @@ def client(app: FastAPI, store: Store, clock: StillClock) -> Client:
 @pytest.fixture
 def stranger(app: FastAPI) -> Client:
     return Client(app, None)
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL server that lives as long as the tests; skips where none is installed."""
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not binaries:
-        pytest.skip("no PostgreSQL server (Debian: apt-get install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="restock-pg-"))
-    # The server refuses to run as root.
-    user: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        shutil.chown(folder, "nobody")
-        user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd=folder, **user)
-
-    initdb, pg_ctl = (str(binaries[-1] / name) for name in ("initdb", "pg_ctl"))
-    run(initdb, "-D", f"{folder}/data", "-U", "restock", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
-    # A socket in the folder and no port: nothing else on the machine can be in its way.
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    run(pg_ctl, "-D", f"{folder}/data", "-l", f"{folder}/log", "-w", "-o", options, "start")
-    try:
-        yield f"postgresql://restock@/postgres?host={folder}"
-    finally:
-        run(pg_ctl, "-D", f"{folder}/data", "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder)
-
-
-@pytest.fixture
-def postgres(postgres_server: str, home: Path) -> str:
-    """The address of an empty PostgreSQL database."""
-    emptied = connect(home, postgres_server)
-    with emptied.write() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    emptied.close()
-    return postgres_server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.serve import supervised
+from api.serve import serve, supervised
 from api.store.database import Store
 from api.worker import Worker, work_next
+from engine.errors import ConfigError
 from tests.api.conftest import StillClock
 from tests.api.test_worker import ask, see
 
@@ -26,6 +28,7 @@ from pathlib import Path
 from api.sources import Sources
 from api.store.migration import open_store
 from api.worker import Worker, work_next
+from engine.errors import ConfigError
 from tests.api.conftest import StillClock
 
 home, pipe = Path(sys.argv[1]), sys.argv[2]
@@ -109,3 +112,11 @@ def test_the_service_starts_answers_and_ends_in_order(home: Path) -> None:
     assert served.returncode == 0
     assert "Traceback" not in rest
     assert (home / "store.db").exists()
+
+
+def test_a_port_that_is_taken_is_refused_before_a_worker_starts(
+    home: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.serve.supervised", None)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError, match="free port"):
+        serve(home, port=taken.getsockname()[1], store_url=f"sqlite:///{empty_store}")

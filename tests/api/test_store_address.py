@@ -27,6 +27,7 @@ from engine.errors import ConfigError
             "postgresql://db/x?user=erp&password=s3cret&sslmode=require",
             "postgresql://db/x?user=erp&password=***&sslmode=require",
         ),
+        ("postgres:/erp:s3cret@db/x", "postgres:/erp:***@db/x"),
         ("postgresql://erp@db/x", "postgresql://erp@db/x"),
         ("sqlite:////srv/store.db", "sqlite:////srv/store.db"),
         ("as of 12:30 a@b", "as of 12:30 a@b"),
@@ -60,7 +61,9 @@ def test_postgresql_is_reached_by_the_driver_that_ships() -> None:
     assert store_url("postgresql://db/x").drivername == "postgresql+psycopg"
 
 
-@pytest.mark.parametrize("address", ["mysql://u:s3cret@db/x", "s3cret", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "address", ["mysql://u:s3cret@db/x", "s3cret", "postgresql://u:s3cret/@db/x", "sqlite://", "sqlite:///:memory:"]
+)
 def test_other_addresses_are_refused_without_showing_them(address: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         open_store(tmp_path, address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,13 @@ def test_the_store_is_connected_to_as_it_is(home: Path) -> None:
 def set_revision(store: Store, revision: str) -> None:
     with store.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+@pytest.mark.parametrize("query", ["", "?user=erp&password=s3cret"])
+def test_a_store_that_does_not_answer_is_told_without_its_password(home: Path, query: str) -> None:
+    address = f"postgresql://127.0.0.1:1/x{query}" if query else "postgresql://erp:s3cret@127.0.0.1:1/x"
+    for use in (open_store, migrate):
+        with pytest.raises(ConfigError, match="The store can be reached") as refused:
+            use(home, address)
+        assert "127.0.0.1" in str(refused.value)
+        assert "s3cret" not in "".join(traceback.format_exception(refused.value))

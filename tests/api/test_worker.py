@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from api.sources import Sources
 from api.store.database import Store
-from api.store.jobs import cancel
+from api.store.jobs import Progress, cancel, lease
 from api.store.plans import Asked, PlanRecord, ask_for_plan, enter_plan, find_plan, latest_finished
 from api.store.schema import audit, plan_lines
 from api.worker import PlanJob, Worker, load_planner, work, work_next
@@ -316,3 +316,45 @@ def test_the_planner_is_found_by_name(monkeypatch: pytest.MonkeyPatch, planner: 
             "home": home,
         }
     ]
+
+
+def test_what_killed_workers_left_is_cleared_by_the_one_that_ends_the_job(
+    store: Store, worker: Worker, clock: StillClock, home: Path
+) -> None:
+    plan_id = ask(store, clock)
+    first = lease(store, "killed", clock(), worker.terms.lease)
+    assert first is not None
+    for left in (
+        f"out/.{plan_id}-1.abc.part",
+        f"out/{plan_id}-1",
+        f"artifacts/.{plan_id}-1.abc",
+        "out/.other-1.abc.part",
+    ):
+        (home / left).mkdir(parents=True)
+    (home / "jobs").mkdir()
+    (home / f"jobs/{plan_id}-1.toml").touch()
+    clock.advance(seconds=31)
+
+    assert work_next(worker)
+
+    assert see(store, plan_id).status == "finished"
+    assert sorted(path.name for path in (home / "out").iterdir()) == [".other-1.abc.part", f"{plan_id}-2"]
+    assert [path.name for path in (home / "artifacts").iterdir()] == [f"{plan_id}-2"]
+    assert list((home / "jobs").iterdir()) == []
+
+
+def test_the_log_says_how_each_attempt_ended(
+    store: Store, worker: Worker, clock: StillClock, planner: MadeUpPlanner, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "api.worker")
+    told = [f"plan {ask(store, clock)}: {ending}" for ending in ("finished", "given back")]
+    assert work_next(worker)
+    planner.before = lambda stage: worker.stopping.set()
+    assert work_next(worker)
+    assert [record.message for record in caplog.records if "attempt" not in record.message] == told
+
+
+def test_the_last_step_is_seen_of_a_finished_plan(store: Store, worker: Worker, clock: StillClock) -> None:
+    plan_id = ask(store, clock)
+    assert work_next(worker)
+    assert see(store, plan_id).progress == Progress("forecast", 1, 2)

@@ -1,6 +1,11 @@
 """Executors: the same results in the same order, wherever they run; cancellation leaves nothing."""
 
+import os
 import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +16,47 @@ from engine.messages import Message
 
 def square(number: int) -> int:
     return number * number
+
+
+def tell_and_wait(_chunk: int) -> None:
+    os.write(1, f"{os.getpid()}\n".encode())
+    signal.pause()
+
+
+WAITING = """
+from engine.execution import processes
+from tests.engine.test_execution import tell_and_wait
+
+with processes(2) as two:
+    list(two.map(tell_and_wait, [0, 1]))
+"""
+
+
+def started() -> subprocess.Popen[str]:
+    """A process whose two workers have begun; its pipes end with the last of them."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", WAITING]
+    run = subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    assert run.stdout is not None
+    assert len({int(run.stdout.readline()) for _ in range(2)}) == 2
+    return run
+
+
+def test_workers_end_with_a_parent_that_is_killed() -> None:
+    with started() as run:
+        run.kill()
+        told, _ = run.communicate(timeout=60)
+    assert told == ""
+
+
+def test_an_interrupt_at_the_terminal_is_told_by_the_parent_alone() -> None:
+    with started() as run:
+        os.killpg(run.pid, signal.SIGINT)
+        _, told = run.communicate(timeout=60)
+    assert run.returncode not in (0, None)
+    assert "KeyboardInterrupt" in told
+    assert "SpawnProcess" not in told
 
 
 def test_serial_and_two_processes_give_the_same_results_in_order() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def test_plan_writes_every_output_and_says_where(
     assert restock("plan", str(data), "--config", str(tmp_path / "mine.toml"), "--out", str(out), "--no-track") == 0
     said = capsys.readouterr().out
     assert str(out / "plan.xlsx") in said
+    assert re.search(r"^ +- 0\d\d at UK: ", said, re.MULTILINE), "an alert names its item and place"
     assert (out / "report.html").is_file()
     targets = pd.read_parquet(out / "targets.parquet")
     assert list(targets["item_id"]) == [f"{item:03d}" for item in range(20)], "ids keep their leading zeros"
@@ -78,13 +80,14 @@ def test_an_existing_folder_is_refused_without_overwrite(restock: Restock, data:
     assert (out / "plan.xlsx").is_file()
 
 
-def test_a_tracked_plan_is_entered_and_explained(
+def test_a_plan_is_entered_and_explained(
     restock: Restock, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "plan"
-    assert restock("plan", str(data), "--config", str(tmp_path / "mine.toml"), "--out", str(out), "--json") == 0
+    arguments = ("--config", str(tmp_path / "mine.toml"), "--out", str(out), "--no-track", "--json")
+    assert restock("plan", str(data), *arguments) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["tracked_run"]
+    assert said["tracked_run"] is None
     assert said["rows"]["targets"] == 20
     assert (tmp_path / "home" / "store.db").is_file()
     assert restock("explain", str(out), "003", "UK") == 0
@@ -151,6 +154,25 @@ def test_usage_and_config_mistakes_exit_with_2(restock: Restock, data: Path, tmp
     assert restock("plan", str(data), "--as-of", "next week") == 2
     assert restock("plan", str(tmp_path / "absent")) == 2
     assert restock("forecast", str(data), "--quantiles", "50") == 2
+
+
+@pytest.mark.parametrize("address", ["postgresql://erp:s3cret@127.0.0.1:1/x", "postgres:/erp:s3cret@db/x"])
+def test_no_command_shows_a_password(restock: Restock, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("check", "forecast", "plan", "backtest"):
+        assert restock(command, address) == 2
+    assert "s3cret" not in "".join(capsys.readouterr())
+
+
+def test_a_store_out_of_reach_is_told_before_a_plan_is_made(
+    restock: Restock, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RESTOCK_STORE", "postgresql://erp:s3cret@127.0.0.1:1/x")
+    arguments = ("plan", str(data), "--config", str(tmp_path / "mine.toml"), "--out", str(tmp_path / "plan"))
+    assert restock(*arguments, "--no-track") == 2
+    told = capsys.readouterr().err
+    assert "The store can be reached" in told
+    assert "s3cret" not in told
+    assert not (tmp_path / "plan").exists()
 
 
 def test_keys_are_shown_once_and_revoked(restock: Restock, capsys: pytest.CaptureFixture[str]) -> None:

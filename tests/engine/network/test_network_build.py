@@ -183,6 +183,14 @@ def test_replenished_from_names_the_primary_link():
     assert network.options.source_id[row] == "C"
 
 
+def test_replenished_from_without_a_link_is_told():
+    pairs = table("item_id location_id replenished_from", ("A", "R1", "R2"), ("A", "R2", "C"))
+    network = hub(item_locations=pairs)
+    assert network.options.source_id[network.primary_of[1]] == "C"
+    assert codes(network)["replenished-from-without-link"] == {"count": 1, "first": "A @ R1", "named": "R2"}
+    assert "replenished-from-without-link" not in codes(hub(item_locations=pairs.iloc[1:]))
+
+
 def test_sites_that_feed_each_other_are_refused():
     lanes = table("origin_id dest_id item_id lead_time_days", ("W", "X", "*", 1.0), ("X", "W", "*", 1.0))
     with pytest.raises(DataError, match="circle"):

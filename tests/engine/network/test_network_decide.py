@@ -13,6 +13,7 @@ from engine.demand.calendar import Calendar
 from engine.forecast.streams import Streams
 from engine.network.build import build_network
 from engine.network.decide import solve_network
+from engine.network.follow import follow, later_orders
 from engine.network.formulate import formulate
 from engine.network.params import NetworkParams
 from engine.network.tiers import depths, tier_demand, with_sends
@@ -208,3 +209,76 @@ def test_the_same_network_gives_the_same_decision():
     two = decide(network_of("fill_rate", ["A", "B"], [(20, 30, 0), (9, 0, 20)]), "fill_rate")[3]
     assert one.units.tobytes() == two.units.tobytes()
     assert one.cost_of_waiting.tobytes() == two.cost_of_waiting.tobytes()
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_what_an_empty_centre_refuses_today_is_asked_for_again_and_bought(objective):
+    empty = network_of(objective, ["A"], [(0, 0, 0)], lateral_trip=10_000.0)
+    paths, demand, targets, decision = decide(empty, objective)
+    lanes = [option(empty, "C", place) for place in ("R1", "R2")]
+    assert (demand.first[lanes] > 0).all()
+    assert (decision.units[lanes] == 0).all()
+    # What was not granted is followed anew: the regions start their next Monday with nothing.
+    scenarios = Scenarios(paths, demand.own.arrival, demand.own.next_arrival)
+    options = empty.options
+    rows = np.searchsorted(targets.option, lanes)
+    mean = paths.mean(axis=1, dtype=np.float64)
+    rule = StockRule(objective, "lost", np.ones(empty.horizon, dtype=np.int64))
+    later = later_orders(empty, targets, rows, mean)
+    cell = options.cell[lanes]
+    ordered = follow(empty, later, paths[cell], empty.cells.arrivals[cell], rule).ordered
+    expected = np.zeros(paths.shape[1:])
+    for row in range(2):
+        for step in range(later.n_steps):
+            if later.bucket[row, step] < empty.horizon:
+                expected[:, later.bucket[row, step]] += ordered[row, :, step]
+    assert decision.demand.paths[0].tolist() == expected.tolist()
+    assert decision.later.paths[0].tolist() == expected.tolist()
+    assert expected[:, :8].sum() > demand.later.paths[0][:, :8].sum()
+    # The centre's own order answers for it: with it the centre's rule asks for nothing more.
+    if objective != "cost":
+        found = stock_targets(empty.cells, options, replace(scenarios, paths=decision.demand.paths), rule)
+        centre = option(empty, "S", "C")
+        at = int(np.flatnonzero(found.option == centre)[0])
+        assert decision.units[centre] == found.order_units[at]
+        assert decision.units[centre] > targets.order_units[at] - demand.first.sum()
+
+
+def test_a_decision_as_every_cell_asked_leaves_the_demand_as_it_was():
+    network = network_of("cycle_service", ["A"], [(500, 9, 4)], lateral_trip=10_000.0)
+    _, demand, _, decision = decide(network, "cycle_service")
+    assert decision.later is demand.later
+    assert decision.units[option(network, "C", "R1")] == demand.first[option(network, "C", "R1")]
+
+
+def test_an_order_that_lands_behind_the_horizon_is_demand_at_the_feeder():
+    network = network_of("cycle_service", ["A"], [(500, 22, 22)])
+    first, second = (
+        np.repeat(x[:, None], 3, 1).astype(np.int32) for x in (network.options.arrival, network.options.next_arrival)
+    )
+    paths = np.zeros((3, 3, network.horizon), dtype=np.float32)
+    paths[1:] = 2.0
+    rule = StockRule("cycle_service", "lost", np.ones(network.horizon, dtype=np.int64))
+    demand = tier_demand(network, Scenarios(paths, first, second), rule)
+    mondays = np.arange(7, network.horizon, 7)
+    assert (demand.later.paths[0][:, mondays] == 28).all()
+
+
+def test_nothing_is_ordered_that_lands_after_the_end_of_sale():
+    network = network_of("cycle_service", ["A"], [(500, 0, 0)])
+    end = 14  # sold to the second Sunday; an order of Monday the 8th day lands on bucket 11, that of the 15th too late
+    network = replace(network, cells=replace(network.cells, end_bucket=np.full(3, end)))
+    paths = np.zeros((3, 2, network.horizon), dtype=np.float32)
+    paths[1:, :, :end] = 2.0
+    first, second = (
+        np.repeat(x[:, None], 2, 1).astype(np.int32) for x in (network.options.arrival, network.options.next_arrival)
+    )
+    rule = StockRule("cycle_service", "lost", np.ones(network.horizon, dtype=np.int64))
+    scenarios = Scenarios(paths, first, second)
+    targets = stock_targets(network.cells, network.options, scenarios, rule)
+    later = later_orders(network, targets, np.arange(len(targets.option)), paths.mean(axis=1))
+    landing = later.arrival[later.bucket < network.horizon]
+    assert len(landing)
+    assert (landing < end).all()
+    demand = tier_demand(network, scenarios, rule)
+    assert not demand.later.paths[0, :, 8:].any()

@@ -66,7 +66,8 @@ def decide(network, paths, rule, units=None):
     m, n = network.options.n_options, network.cells.n_cells
     sent = with_sends(demand.later, network.options, units)
     names = np.full(m, "target", dtype=object)
-    return targets, Decision(units, names, np.zeros(m), np.full(n, np.nan), np.full(n, np.nan), sent, UNCOUPLED)
+    service = np.full(n, np.nan)
+    return targets, Decision(units, names, np.zeros(m), service, service, sent, UNCOUPLED, demand.later)
 
 
 def constant(network, *rates, n_paths=2):
