@@ -347,10 +347,12 @@ def test_the_log_says_how_each_attempt_ended(
     store: Store, worker: Worker, clock: StillClock, planner: MadeUpPlanner, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "api.worker")
-    told = [f"plan {ask(store, clock)}: {ending}" for ending in ("finished", "given back")]
+    first = ask(store, clock)
     assert work_next(worker)
     planner.before = lambda stage: worker.stopping.set()
+    second = ask(store, clock)
     assert work_next(worker)
+    told = [f"plan {first}: finished", f"plan {second}: given back"]
     assert [record.message for record in caplog.records if "attempt" not in record.message] == told
 
 
