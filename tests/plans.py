@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from engine.demand.calendar import Calendar
+from engine.forecast.summary import forecast_table
+from engine.forecast.types import SamplePaths
 from engine.messages import Message
 from engine.plan.alerts import AlertInputs, LateInbound, alerts
 from engine.plan.assemble import (
@@ -14,7 +17,6 @@ from engine.plan.assemble import (
     TargetInputs,
     assumption_tables,
     costs_table,
-    forecast_table,
     line_facts,
     targets_table,
 )
@@ -178,8 +180,7 @@ def example_plan(seed: int = 7) -> Plan:
     facts = line_facts(options, targets, decided, "cycle_service")
     labels = CellLabels(np.full(cells.n_cells, "X", dtype=object), np.full(cells.n_cells, "boosting", dtype=object))
     levels = (0.05, 0.25, 0.5, 0.75, 0.95)
-    quantiles = np.quantile(world.paths, levels, axis=1)
-    starts = AS_OF + np.arange(HORIZON)
+    paths = SamplePaths(cells.item_id, cells.location_id, world.paths.astype(np.float32))
     tables = {
         "orders": order_lines("main", cells, options, facts),
         "transfers": transfer_lines("main", cells, options, facts),
@@ -188,10 +189,7 @@ def example_plan(seed: int = 7) -> Plan:
         "targets": targets_table(
             TargetInputs(cells, options, targets, decided, labels, "cycle_service")
         ),
-        "forecast": forecast_table(
-            cells.item_id, cells.location_id, starts, world.paths.mean(axis=1),
-            dict(zip(levels, quantiles, strict=True)),
-        ),
+        "forecast": forecast_table(paths, Calendar("D", AS_OF, 0, HORIZON), levels),
         "projection": _projection(world),
         "alerts": alerts(example_alert_inputs(world), AlertParams()),
         **assumption_tables(

@@ -90,6 +90,8 @@ def group_series(tables: Tables, keys: tuple[Ids, Ids], columns: Sequence[str]) 
 
 def quantile_column(quantile: float) -> str:
     """Return the column name of a quantile: q and its shortest decimal, such as q0.05."""
+    if not 0 < quantile < 1:
+        raise ValueError(f"a quantile must lie in (0, 1). Got {quantile!r} instead.")
     return f"q{np.format_float_positional(quantile, trim='-')}"
 
 

@@ -20,12 +20,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from engine.forecast.summary import quantile_column
 from engine.network.decide import Decision
 from engine.network.follow import Followed, LaterOrders, follow, later_orders
 from engine.network.tiers import with_arrivals
 from engine.network.types import Network
 from engine.plan.lines import LineKeys, line_ids
-from engine.plan.tables import plan_table, quantile_name
+from engine.plan.tables import plan_table
 from engine.policy.types import F32, F64, I64, Cells, Days, StockRule, Targets
 
 PROJECTED_CELLS = 300
@@ -149,7 +150,7 @@ def projection_rows(
             "date": np.tile(dates, len(chosen)),
             "stock_mean": mean.reshape(-1),
             **{
-                f"stock_{quantile_name(level)}": values.reshape(-1)
+                f"stock_{quantile_column(level)}": values.reshape(-1)
                 for level, values in zip(PROJECTED_LEVELS, quantiles, strict=True)
             },
             "inbound": inbound.reshape(-1),

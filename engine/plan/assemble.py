@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from engine.messages import Message
 from engine.plan.reasons import OWN_RULES, LineFacts, inbound_before_next, target_reasons
-from engine.plan.tables import plan_table, quantile_name
+from engine.plan.tables import plan_table
 from engine.policy.params import Objective
-from engine.policy.types import F64, Cells, Days, Options, Targets, Texts
+from engine.policy.types import F64, Cells, Options, Targets, Texts
 
 
 class Decided(Protocol):
@@ -141,38 +140,6 @@ def targets_table(inputs: TargetInputs) -> pd.DataFrame:
         },
     )
     return table.sort_values(["item_id", "location_id"], kind="stable", ignore_index=True)
-
-
-def forecast_table(
-    item_id: Texts,
-    location_id: Texts,
-    starts: Days,
-    mean: npt.NDArray[np.floating],
-    quantiles: Mapping[float, F64],
-) -> pd.DataFrame:
-    """Return the table ``forecast``, one row per series and bucket.
-
-    Parameters
-    ----------
-    item_id, location_id
-        Keys, shape (n,).
-    starts
-        First day of each bucket, shape (horizon,).
-    mean
-        Units, shape (n, horizon).
-    quantiles
-        Level to units, each of shape (n, horizon); columns come in ascending order of level.
-    """
-    n, horizon = mean.shape
-    columns: dict[str, npt.ArrayLike] = {
-        "item_id": np.repeat(item_id, horizon),
-        "location_id": np.repeat(location_id, horizon),
-        "date": np.tile(starts.astype("datetime64[ns]"), n),
-        "mean": mean.reshape(-1).astype(np.float64),
-    }
-    for level in sorted(quantiles):
-        columns[quantile_name(level)] = quantiles[level].reshape(-1).astype(np.float64)
-    return plan_table("forecast", columns)
 
 
 def assumption_tables(messages: Sequence[Message]) -> dict[str, pd.DataFrame]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
+from engine.forecast.summary import quantile_column
 from engine.plan.types import PLAN_KEYS, PLAN_TABLES, Kind
 
 QUANTILE_COLUMN = re.compile(r"q0\.\d+")
@@ -24,13 +25,6 @@ _DTYPES: Mapping[Kind, str] = {
     "share": "float64",
 }
 _MAY_BE_NULL = frozenset({"units", "money", "number", "share"})
-
-
-def quantile_name(level: float) -> str:
-    """Return the column name of a quantile: ``q`` and the shortest decimal, such as ``q0.05``."""
-    if not 0 < level < 1:
-        raise ValueError(f"a quantile level must lie in (0, 1). Got {level!r} instead.")
-    return f"q{np.format_float_positional(level, trim='-')}"
 
 
 def column_kinds(table: str, columns: Sequence[str] = ()) -> dict[str, Kind]:
@@ -64,7 +58,7 @@ def plan_table(table: str, columns: Mapping[str, npt.ArrayLike | pd.Series]) -> 
 
 def empty_table(table: str, quantiles: Sequence[float] = ()) -> pd.DataFrame:
     """Return a table of a plan without rows; ``quantiles`` are the levels of a forecast."""
-    names = [*PLAN_TABLES[table], *(quantile_name(level) for level in quantiles)]
+    names = [*PLAN_TABLES[table], *(quantile_column(level) for level in quantiles)]
     return plan_table(table, {name: [] for name in names})
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ConfigError
 from engine.messages import Message
-from engine.plan.assemble import assumption_tables, forecast_table, promised_service
+from engine.plan.assemble import assumption_tables, promised_service
 from engine.plan.explain import explain
 from tests.plans import example_decision, example_plan, example_world
 
@@ -34,17 +34,6 @@ def test_expected_service_is_the_one_that_the_objective_names():
     decided = replace(example_decision(example_world()), cycle_service=np.array([0.9]), fill_rate=np.array([0.97]))
     assert promised_service(decided, "fill_rate") == [0.97]
     assert [promised_service(decided, name)[0] for name in ("cost", "cycle_service", "days_of_cover")] == [0.9] * 3
-
-
-def test_the_forecast_is_one_row_a_series_and_bucket():
-    ids = np.array(["a", "b"], dtype=object)
-    starts = np.array(["2025-01-06", "2025-01-13"], "datetime64[D]")
-    mean = np.array([[1, 2], [3, 4]], np.float32)
-    table = forecast_table(ids, ids, starts, mean, {0.95: mean + 1.0, 0.05: mean - 1.0})
-    assert list(table.columns[-2:]) == ["q0.05", "q0.95"]
-    assert table["mean"].tolist() == [1, 2, 3, 4]
-    assert table["item_id"].tolist() == ["a", "a", "b", "b"]
-    assert (table["q0.95"] - table["mean"] == 1).all()
 
 
 messages = st.lists(

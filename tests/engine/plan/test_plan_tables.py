@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.plan.tables import check_plan_tables, empty_table, plan_table, quantile_name
+from engine.forecast.summary import quantile_column
+from engine.plan.tables import check_plan_tables, empty_table, plan_table
 from engine.plan.types import PLAN_KEYS, PLAN_TABLES
 from tests.plans import example_plan
 
@@ -60,9 +61,9 @@ def test_a_table_is_built_only_from_its_own_columns_of_one_length():
 
 @pytest.mark.parametrize(("level", "name"), [(0.05, "q0.05"), (0.5, "q0.5"), (0.975, "q0.975")])
 def test_quantile_columns_bear_the_shortest_decimal(level, name):
-    assert quantile_name(level) == name
+    assert quantile_column(level) == name
 
 
 def test_a_quantile_outside_the_open_unit_interval_is_refused():
-    with pytest.raises(ValueError, match="quantile level"):
-        quantile_name(1.0)
+    with pytest.raises(ValueError, match="a quantile must"):
+        quantile_column(1.0)
