@@ -92,7 +92,8 @@ def test_a_central_site_sees_what_the_regions_order_later_and_today_apart():
     assert passed_on == pytest.approx(paths[1:].sum(axis=(0, 2)).mean(), rel=0.5)
 
 
-def test_steady_demand_is_passed_on_unit_by_unit():
+def steady_demand():
+    """Return a centre with two sites that sell two units a day on every path, and its tier demand."""
     network = network_of("cycle_service", ["A"], [(500, 22, 22)])
     first, second = (
         np.repeat(x[:, None], 3, 1).astype(np.int32) for x in (network.options.arrival, network.options.next_arrival)
@@ -101,6 +102,11 @@ def test_steady_demand_is_passed_on_unit_by_unit():
     paths[1:] = 2.0
     rule = StockRule("cycle_service", "lost", np.ones(network.horizon, dtype=np.int64))
     demand = tier_demand(network, Scenarios(paths, first, second), rule)
+    return network, demand
+
+
+def test_steady_demand_is_passed_on_unit_by_unit():
+    network, demand = steady_demand()
     # Two units a day at two sites, ordered once a week: 28 units each later Monday, the same on every path.
     later = demand.later.paths[0]
     mondays = np.arange(7, network.horizon - 11, 7)
@@ -252,14 +258,7 @@ def test_a_decision_as_every_cell_asked_leaves_the_demand_as_it_was():
 
 
 def test_an_order_that_lands_behind_the_horizon_is_demand_at_the_feeder():
-    network = network_of("cycle_service", ["A"], [(500, 22, 22)])
-    first, second = (
-        np.repeat(x[:, None], 3, 1).astype(np.int32) for x in (network.options.arrival, network.options.next_arrival)
-    )
-    paths = np.zeros((3, 3, network.horizon), dtype=np.float32)
-    paths[1:] = 2.0
-    rule = StockRule("cycle_service", "lost", np.ones(network.horizon, dtype=np.int64))
-    demand = tier_demand(network, Scenarios(paths, first, second), rule)
+    network, demand = steady_demand()
     mondays = np.arange(7, network.horizon, 7)
     assert (demand.later.paths[0][:, mondays] == 28).all()
 
