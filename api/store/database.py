@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from api.store.address import store_address, store_url
 
 _WRITES = "restock_writes"
 _BUSY_SECONDS = 30
+_BUSY_PAUSE = 0.02
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,23 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     # The driver's own transactions leave DDL outside and begin late; ours are begun in `_begin_sqlite`.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    # SQLite waits for a statement's lock (busy_timeout) but not for this switch: of connections that open
+    # a new file at once, all but one are told at once that it is locked.
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_PAUSE)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import traceback
 from pathlib import Path
@@ -47,6 +48,18 @@ def test_processes_that_start_at_once_migrate_once(home: Path) -> None:
         thread.join()
 
     assert failures == []
+
+
+def test_a_new_file_that_another_connection_writes_is_waited_for(home: Path) -> None:
+    writer = sqlite3.connect(home / "busy.db", isolation_level=None, check_same_thread=False)
+    writer.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, writer.execute, ["COMMIT"])
+    release.start()
+    try:
+        open_store(home, f"sqlite:///{home}/busy.db").close()
+    finally:
+        release.join()
+        writer.close()
 
 
 def test_a_store_written_by_a_newer_restock_is_refused(any_store: Store, home: Path) -> None:
