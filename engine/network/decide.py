@@ -6,11 +6,12 @@ purchase link shares nothing and keeps its own least-cost order.
 **Service and cover.** Two steps, since a target is a rule for each cell and not a price:
 
 1. *Help.* Lateral transfers and second sources are taken from the least-cost solution in which every cell's
-   unmet demand is priced at what its target implies (`engine.policy.implied`) and primary links may adapt, in
-   parts of lots, since the next step decides them. Trips that the primary links make anyway are free. An
-   option takes part if it could pay at the solution without any help: its receiver is expected to run short
-   before its primary order lands and it lands earlier (or that order is curbed), its first lot saves money,
-   and the most that it and others could save covers their trip.
+   unmet demand until its next order arrives is priced at what its target implies (`engine.policy.implied`) and
+   primary links may adapt, in parts of lots, since the next step decides them. Trips that the primary links make
+   anyway are free, and nobody gives what its own target needs until its own order lands
+   (`engine.network.formulate`). An option takes part if it could pay at the solution without any help: its receiver
+   is expected to run short before its primary order lands and it lands earlier (or that order is curbed), its first
+   lot saves money, and the most that it and others could save covers their trip.
 2. *Own rule.* Given that help, every primary link orders the least lots that meet its cell's target, from the leaves
    up; a feeder's demand then holds what it sends, and what its receivers order later, having got that. Where
    trips or a feeder's stock do not suffice, receivers share them (`engine.network.sharing`).
@@ -140,7 +141,8 @@ def _least_cost(
     rows = np.flatnonzero(coupled)
     sub = restrict(problem, rows, np.where(coupled, 0.0, own))
     start = fair_share(own, problem.lots, sharing_limits(frame))[rows]
-    cost = _sample_cost(network.cells, network.options, demand.later, rule, rows)
+    horizon = cost_horizon(network.cells, network.options, demand.later, rule)
+    cost = SampleCost(network.cells, network.options, demand.later, horizon, rule, rows)
     solution = solve_coupled(sub, cost, start, params)
     units = own.copy()
     units[rows] = solution.units
@@ -155,10 +157,6 @@ def _alone(network: Network) -> Bools:
     gives[options.origin_cell[options.origin_cell >= 0]] = True
     bought = options.primary & (options.origin_cell < 0)
     return np.asarray(bought & (n_links == 1)[options.cell] & ~gives[options.cell])
-
-
-def _sample_cost(cells: Cells, options: Options, scenarios: Scenarios, rule: StockRule, rows: I64) -> SampleCost:
-    return SampleCost(cells, options, scenarios, cost_horizon(cells, options, scenarios, rule), rule, rows)
 
 
 def _help(
@@ -178,7 +176,8 @@ def _help(
     item_of = item[options.cell]
     related = np.flatnonzero(np.isin(item_of, item_of[secondary]))
     cells = _priced_cells(network, demand, rule, np.unique(options.cell[related]))
-    cost = _sample_cost(cells, options, demand.later, rule, related)
+    # Beyond its next order a cell is not short for good: that order answers for it.
+    cost = SampleCost(cells, options, demand.later, own_horizon(cells, options, demand.later, rule), rule, related)
     curbed = start < own
     lost = _lost_before_landing(cost, options, start, curbed)
     taking_part = _pays(problem, cost, start, lost, secondary & _earlier(network, curbed))

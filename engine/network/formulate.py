@@ -5,12 +5,16 @@ Limits, in this order:
 - *trip volume*: what a trip carries on its day is at most its volume;
 - *giver's stock*: what a site sends up to a bucket is at most what it surely has by then: the least over the paths
   of its stock, receipts of that bucket included, if nothing were sent and none of today's orders had come;
+- *spare stock* (service targets only): what a site sends by links that are not primary leaves it, on the share of
+  the paths that is its target, without shortage until its own primary order lands;
 - *shelf*: what arrives at a cell, less what it sends, is at most ``max_stock`` less its mean stock at landing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -31,7 +35,7 @@ class Frame:
     problem
         All options.
     n_shared
-        So many limits, the first, are shared by receivers: trips, then givers; the rest are shelves.
+        So many limits, the first, are shared by receivers: trips, then givers; the rest bind some of them alone.
     """
 
     problem: CoupledProblem
@@ -47,16 +51,19 @@ def formulate(network: Network, scenarios: Scenarios, rule: StockRule) -> Frame:
     carried = carried[np.isfinite(capacity[trip[carried]])]
     numbers, row = np.unique(trip[carried], return_inverse=True)
     trips = Limits(row.reshape(-1), carried, network.volume[options.cell[carried]], capacity[numbers])
-    givers = _giver_limits(network, scenarios)
+    gives = options.origin_cell >= 0
+    givers = _giver_limits(network, np.flatnonzero(gives), partial(_sure_stock, network, scenarios))
+    helps = gives & ~options.primary & (rule.objective in ("cycle_service", "fill_rate"))
+    spares = _giver_limits(network, np.flatnonzero(helps), partial(_spare_stock, network, scenarios))
     shelves = _shelf_limits(network, scenarios, rule)
     problem = CoupledProblem(
         cell=options.cell,
         origin=options.origin_cell,
         charge=price_above_cost(network.cells, options),
-        lots=_useful_lots(network, scenarios, rule, (trips, givers)),
+        lots=_useful_lots(network, scenarios, rule, (trips, givers, spares)),
         whole=np.ones(options.n_options, dtype=bool),
         trips=Trips(trip, network.lanes["trip_cost"].to_numpy(dtype=np.float64)[lane]),
-        limits=_stack([trips, givers, shelves]),
+        limits=_stack([trips, givers, spares, shelves]),
     )
     return Frame(problem, len(trips.bound) + len(givers.bound))
 
@@ -119,10 +126,12 @@ def _trips(network: Network) -> tuple[I64, I64]:
     return trip, found[:, 0]
 
 
-def _giver_limits(network: Network, scenarios: Scenarios) -> Limits:
-    """One limit a giver and send bucket, on all that it sends up to then."""
+def _giver_limits(network: Network, gives: I64, stock: Callable[[I64], F64]) -> Limits:
+    """One limit a giver and send bucket, on all that the options ``gives`` send up to then, in whole steps.
+
+    ``stock`` tells how much there is for pairs of cell and bucket, shape (p, 2).
+    """
     options, cells = network.options, network.cells
-    gives = np.flatnonzero(options.origin_cell >= 0)
     gives = gives[np.lexsort((options.send_bucket[gives], options.origin_cell[gives]))]
     keys = np.column_stack([options.origin_cell, options.send_bucket])[gives]
     pairs, row = np.unique(keys, axis=0, return_inverse=True)
@@ -131,8 +140,8 @@ def _giver_limits(network: Network, scenarios: Scenarios) -> Limits:
     limit = np.repeat(np.arange(len(pairs)), length)
     within = np.arange(len(limit)) - np.repeat(length.cumsum() - length, length)
     step = cells.step[pairs[:, 0]]
-    sure = np.floor(_sure_stock(network, scenarios, pairs) / step + 1e-9) * step
-    return Limits(limit, gives[first[limit] + within], np.ones(len(limit)), sure)
+    bound = np.floor(stock(pairs) / step + 1e-9) * step
+    return Limits(limit, gives[first[limit] + within], np.ones(len(limit)), bound)
 
 
 def _sure_stock(network: Network, scenarios: Scenarios, pairs: I64) -> F64:
@@ -150,6 +159,28 @@ def _sure_stock(network: Network, scenarios: Scenarios, pairs: I64) -> F64:
                 stock = np.maximum(stock - scenarios.paths[rows, :, t], short)
         sure[at] = np.maximum(stock.min(axis=1), 0.0)
     return sure
+
+
+def _spare_stock(network: Network, scenarios: Scenarios, pairs: I64) -> F64:
+    """Return what can be sent from a cell in a bucket, without shortage there until its primary order lands.
+
+    On the share of the paths that is its target; without a primary order, until the end of the horizon.
+    """
+    cells, (rows, bucket) = network.cells, pairs.T
+    primary = network.primary_of[rows, None]
+    until = np.where(primary >= 0, scenarios.arrival[np.maximum(primary[:, 0], 0)], scenarios.horizon)
+    stock = np.repeat(cells.net[rows, None], scenarios.n_paths, axis=1)
+    spare = np.full(stock.shape, np.inf)
+    for t in range(scenarios.horizon):
+        stock = stock + cells.arrivals[rows, t, None]
+        spare[t == bucket] = stock[t == bucket]
+        after = stock - scenarios.paths[rows, :, t]
+        spare = np.where((t >= bucket[:, None]) & (t < until), np.minimum(spare, after), spare)
+        stock = np.maximum(after, np.minimum(stock, 0.0))
+    # So many paths may run short.
+    allowed = np.floor((1.0 - cells.target[rows]) * scenarios.n_paths + 1e-9).astype(np.int64)
+    kept = np.take_along_axis(np.sort(spare, axis=1), np.minimum(allowed, scenarios.n_paths - 1)[:, None], axis=1)
+    return np.asarray(np.maximum(kept[:, 0], 0.0))
 
 
 def _shelf_limits(network: Network, scenarios: Scenarios, rule: StockRule) -> Limits:
@@ -174,12 +205,13 @@ def _take_options(scenarios: Scenarios, rows: I64) -> Scenarios:
     return Scenarios(scenarios.paths, scenarios.arrival[rows], scenarios.next_arrival[rows])
 
 
-def _useful_lots(network: Network, scenarios: Scenarios, rule: StockRule, shared: tuple[Limits, Limits]) -> Lots:
+def _useful_lots(network: Network, scenarios: Scenarios, rule: StockRule, shared: tuple[Limits, ...]) -> Lots:
     """Return the lot rules, with the most that can be of use.
 
-    No option can bring more than its trip carries and its giver has. A purchase never needs to bring more than all
-    demand of its cell on the highest path, what it owes and what it can send. Nor does a transfer to meet a target; at
-    least cost it may also bring what the giver has too much of to where that sells sooner.
+    No option can bring more than its trip carries and its giver has or can spare (``shared``, the givers second). A
+    purchase never needs to bring more than all demand of its cell on the highest path, what it owes and what it can
+    send. Nor does a transfer to meet a target; at least cost it may also bring what the giver has too much of to where
+    that sells sooner.
     """
     options, cells = network.options, network.cells
     rules = lots(options.min_units, options.multiple, options.max_units, cells.step[options.cell])
