@@ -111,7 +111,8 @@ class Aim:
 def objective_met(needs: Needs, aim: Aim, rule: StockRule) -> Meets:
     """Return the question of the objective.
 
-    - cycle service: the share of the paths with demand whose need is covered is at least the target;
+    - cycle service: of n paths with demand, the need of at least target * (n + 1) is covered, or of all: the k-th
+      smallest of n needs covers the one to come with probability k / (n + 1), not k / n;
     - fill rate: expected shortage is at most 1 - target of expected demand;
     - days of cover: mean stock just before the next arrival is at least the units those days stand for;
     - cost: one step more costs at least as much as it saves.
@@ -125,7 +126,8 @@ def objective_met(needs: Needs, aim: Aim, rule: StockRule) -> Meets:
         allowed = (1.0 - aim.target + _SLACK) * demand
         return lambda reach: short_units(needs, reach, rule).sum(axis=1) <= allowed
     active = asks(needs)
-    enough = aim.target * np.count_nonzero(active, axis=1) - _SLACK
+    n_active = np.count_nonzero(active, axis=1)
+    enough = np.minimum(aim.target * (n_active + 1), n_active) - _SLACK
     least = np.where(active, needs.peak - UNIT_TOLERANCE, np.inf)
     return lambda reach: np.count_nonzero(least <= reach, axis=1) >= enough
 

@@ -192,7 +192,9 @@ def test_own_rules_take_the_least_lots_that_meet_the_target_given_the_rest(seed,
             if not asked:
                 return 1.0
             if objective == "cycle_service":
-                return sum(one.clean for one in asked) / len(asked)
+                # The k-th smallest of n needs covers the one to come with probability k / (n + 1).
+                n_clean = sum(one.clean for one in asked)
+                return 1.0 if n_clean == len(asked) else n_clean / (len(asked) + 1)
             return 1 - sum(one.short for one in asked) / sum(one.demand for one in asked)
 
         step = float(options.multiple[row])

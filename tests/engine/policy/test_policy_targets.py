@@ -87,7 +87,7 @@ class Plain:
             return False
         if self.rule.objective == "cycle_service":
             asked = [path.clean for path in told if path.demand > 0]
-            return sum(asked) >= target * len(asked) - 1e-9
+            return sum(asked) >= min(target * (len(asked) + 1), len(asked)) - 1e-9
         return sum(path.short for path in told) <= (1 - target) * sum(path.demand for path in told) + 1e-9
 
     def owed_after(self, units):
@@ -231,8 +231,9 @@ def test_with_backorders_the_order_lifts_the_position_to_the_level():
 
 def test_hand_worked_targets():
     # Two equally likely paths: 4 or 8 units over the interval, 2 a day before it; 5 on hand, 1 day of lead time.
+    # The lesser of two needs covers the next one with probability 1/3.
     paths = np.array([[[2, 2, 2], [2, 4, 4]]]).transpose(0, 1, 2)
-    cells = make_cells(1, 3, available=5.0, target=0.5)
+    cells = make_cells(1, 3, available=5.0, target=1 / 3)
     options = make_options(cells, 1, 3)
     scenarios = make_scenarios(options, paths)
     found = stock_targets(cells, options, scenarios, daily_rule("cycle_service", "lost", 3))
