@@ -3,7 +3,8 @@
 Every candidate is fitted once, at the earliest cutoff, and stays frozen while it is sampled at each later one. Its
 loss is the pinball loss of demand summed over each series' protection interval, in money, pooled over the series of
 a segment and the cutoffs. A baseline is always in the race and holds a segment until a challenger, in the order given,
-beats the holder by the margin. Those chosen are then fitted to everything.
+beats the holder by the margin. Those chosen are then fitted to everything. A series that sells too seldom goes to the
+baseline; a new one to the first candidate that says of itself that it can start cold, else to the baseline.
 """
 
 from __future__ import annotations
@@ -78,8 +79,10 @@ class BestOf:
         segments = segment(ordered)
         baseline = self.candidates[0]
         table, chosen, notes = self._race(ordered, segments)
+        cold = (c.name for c in self.candidates if getattr(c, "cold_start", False))
+        newcomer = next(cold, baseline.name) if chosen else baseline.name
+        chosen = {**chosen, "new": newcomer}
         model = np.array([chosen.get(name, baseline.name) for name in segments.name], dtype=object)
-        notes += _left_out(ordered, segments, baseline.name)
         fitted: dict[str, Fitted] = {}
         wanted = [c for c in self.candidates if c is baseline or (model == c.name).any()]
         for number, candidate in enumerate(wanted):
@@ -96,8 +99,9 @@ class BestOf:
                 table.loc[table["model"] == candidate.name, "chosen"] = False
                 model[model == candidate.name] = baseline.name
         self.run.step("fit", len(wanted), len(wanted))
-        notes = (*notes, *(note for one in fitted.values() for note in one.notes))
-        return Chosen(baseline.name, fitted, _by_key(ordered, model), table, notes)
+        newcomer = newcomer if newcomer in fitted else baseline.name
+        notes = (*notes, *_left_out(ordered, segments, model), *(n for one in fitted.values() for n in one.notes))
+        return Chosen(newcomer, fitted, _by_key(ordered, model), table, notes)
 
     def from_state(self, state: FittedState) -> Chosen:
         makers = {candidate.name: candidate for candidate in self.candidates}
@@ -108,7 +112,7 @@ class BestOf:
         fitted = {name: makers[name].from_state(_inner(state, name)) for name in names}
         model_by_key = {(i, loc): name for i, loc, name in json.loads(state.text["model_by_key"])}
         table = table_of(json.loads(state.text["backtest"]))
-        return Chosen(state.text["baseline"], fitted, model_by_key, table)
+        return Chosen(state.text["newcomer"], fitted, model_by_key, table)
 
     def _race(self, panel: DemandPanel, segments: Segments) -> tuple[pd.DataFrame, dict[str, str], tuple[Message, ...]]:
         """Return the backtest table, the model chosen for each segment and what is to be told."""
@@ -165,7 +169,7 @@ class Chosen:
 
     Parameters
     ----------
-    baseline
+    newcomer
         Name of the forecaster that serves a series unknown at the fit.
     fitted
         By name.
@@ -176,7 +180,7 @@ class Chosen:
         an interval, money), wape, bias, coverage (of the central 80 %, by randomised PIT), chosen.
     """
 
-    baseline: str
+    newcomer: str
     fitted: Mapping[str, Fitted]
     model_by_key: Mapping[tuple[str, str], str]
     backtest: pd.DataFrame
@@ -185,7 +189,7 @@ class Chosen:
     def model_of(self, item_id: Ids, location_id: Ids) -> Ids:
         """Return the name of the model that serves each series, shape (n,)."""
         keys = zip(item_id, location_id, strict=True)
-        return np.array([self.model_by_key.get(key, self.baseline) for key in keys], dtype=object)
+        return np.array([self.model_by_key.get(key, self.newcomer) for key in keys], dtype=object)
 
     def sample(self, panel: DemandPanel, horizon: int, n_paths: int, streams: Streams) -> SamplePaths:
         """Return paths of every series from the model that serves it."""
@@ -201,7 +205,7 @@ class Chosen:
         inner = {name: fitted.state() for name, fitted in self.fitted.items()}
         keys = [[*key, name] for key, name in sorted(self.model_by_key.items())]
         text = {
-            "baseline": self.baseline,
+            "newcomer": self.newcomer,
             "models": json.dumps(list(self.fitted)),
             "model_by_key": json.dumps(keys, ensure_ascii=False),
             "backtest": json.dumps(self.backtest.to_dict("records"), ensure_ascii=False),
@@ -230,12 +234,12 @@ def _failed(candidate: Forecaster, error: Exception, stage: str) -> Message:
     return Message("candidate-failed", {"model": candidate.name, "stage": stage, "reason": reason})
 
 
-def _left_out(panel: DemandPanel, segments: Segments, baseline: str) -> tuple[Message, ...]:
-    """Return a note per reason for which series were left to the baseline without a race."""
+def _left_out(panel: DemandPanel, segments: Segments, model: Ids) -> tuple[Message, ...]:
+    """Return a note per reason for which series went without a race to ``model`` (n,)."""
     notes = []
-    for name, code in (("short", "series-too-short"), ("odd", "series-too-odd")):
+    for name, code in (("new", "series-too-short"), ("odd", "series-too-odd")):
         rows = np.flatnonzero(segments.name == name)
         if len(rows):
             first = "; ".join(f"{panel.item_id[r]} at {panel.location_id[r]}" for r in rows[:NAMED])
-            notes.append(Message(code, {"n_series": len(rows), "model": baseline, "first": first}))
+            notes.append(Message(code, {"n_series": len(rows), "model": model[rows[0]], "first": first}))
     return tuple(notes)

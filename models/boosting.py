@@ -10,9 +10,9 @@ lags and rolling means; direct forecasts, since fed-back ones drift at the upper
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import ClassVar
 
 import lightgbm as lgb
 import numpy as np
@@ -25,7 +25,8 @@ from engine.forecast.pooled import PooledForecast, fit_pooled, stretch_length
 from engine.forecast.streams import Streams
 from engine.forecast.types import FittedState
 from engine.messages import Message
-from models.features import RHYTHMS, Ints, Singles, feature_rows, n_features, read_history, read_known
+from models.cold_start import ColdStart, learn_cold_start
+from models.features import RHYTHMS, Codes, Ints, Singles, feature_rows, n_features, read_history, read_known
 from models.hold_out import errors_at, hold_out_origins, within_reach
 from models.moving_average import thirteen_weeks
 
@@ -79,6 +80,7 @@ class Boosting:
     params: BoostingParams = field(default_factory=BoostingParams)
     executor: Executor = field(default_factory=Serial)
     name: str = "boosting"
+    cold_start: ClassVar[bool] = True
 
     def fit(self, panel: DemandPanel) -> PooledForecast:
         """Fit before a hold-out to learn the errors there, then once more on everything."""
@@ -108,6 +110,7 @@ class Boosting:
             trees=lgb.Booster(model_str=state.text["trees"]),
             codes=json.loads(state.text["codes"]),
             regressors=tuple(json.loads(state.text["regressors"])),
+            start=ColdStart.from_text(state.text["start"]),
         )
         return PooledForecast(mean, pool, text=mean.text())
 
@@ -117,11 +120,13 @@ class TreeMean:
     """The mean forecast of a fitted model, for any panel with the same bucket length.
 
     ``codes``: per attribute, the code of each text seen in the fit. ``regressors``: names, in the fit's order.
+    ``start``: what to expect of a series before it sells.
     """
 
     trees: lgb.Booster
-    codes: Mapping[str, Mapping[str, int]]
+    codes: Codes
     regressors: tuple[str, ...]
+    start: ColdStart
 
     def __call__(self, panel: DemandPanel, horizon: int) -> Floats:
         """Return mean demand of the buckets to come, shape (n, horizon)."""
@@ -129,7 +134,7 @@ class TreeMean:
         mean = np.zeros((n, horizon), np.float32)
         for start in range(0, n if horizon else 0, CHUNK_SERIES):
             part = panel.take(np.arange(start, min(start + CHUNK_SERIES, n)))
-            history = read_history(part)
+            history = read_history(part, self.start(part))
             rows = np.repeat(np.arange(part.n_series), horizon)
             steps = np.tile(np.arange(horizon), part.n_series)
             origins = np.full(len(rows), origin)
@@ -145,6 +150,7 @@ class TreeMean:
             "trees": self.trees.model_to_string(),
             "codes": json.dumps(self.codes, ensure_ascii=False),
             "regressors": json.dumps(self.regressors, ensure_ascii=False),
+            "start": self.start.text(),
         }
 
 
@@ -152,7 +158,8 @@ def _learn(panel: DemandPanel, length: int, params: BoostingParams, n_threads: i
     """Return the model of a panel sorted by key; None if it holds too few rows."""
     codes = _codes(panel)
     names = tuple(sorted(panel.regressors))
-    features, labels, weights = _rows(panel, TreeInputs(codes, names), length, params)
+    start = learn_cold_start(panel, codes)
+    features, labels, weights = _rows(panel, TreeInputs(codes, names, start), length, params)
     if len(labels) < MIN_ROWS or not labels.any():
         return None
     columns = features.shape[1]
@@ -182,15 +189,16 @@ def _learn(panel: DemandPanel, length: int, params: BoostingParams, n_threads: i
     )  # fmt: skip
     trained = lgb.train(settings, data, params.n_trees)
     # Read back from its text, so that a stored model gives the bits of the fitted one.
-    return TreeMean(lgb.Booster(model_str=trained.model_to_string()), codes, names)
+    return TreeMean(lgb.Booster(model_str=trained.model_to_string()), codes, names, start)
 
 
 @dataclass(frozen=True)
 class TreeInputs:
-    """What a model reads besides the history: attribute codes and regressor names."""
+    """What a model reads besides the history: attribute codes, regressor names, and what to expect of a new series."""
 
-    codes: Mapping[str, Mapping[str, int]]
+    codes: Codes
     regressors: tuple[str, ...]
+    start: ColdStart
 
 
 def _rows(
@@ -205,7 +213,7 @@ def _rows(
     for start in range(0, panel.n_series if n_cells else 0, CHUNK_SERIES):
         part = panel.take(np.arange(start, min(start + CHUNK_SERIES, panel.n_series)))
         generator = Streams(params.seed).common("boosting-rows", f"{start}")
-        history, known = read_history(part), read_known(part, inputs.codes, inputs.regressors)
+        history, known = read_history(part, inputs.start(part)), read_known(part, inputs.codes, inputs.regressors)
         rows, target, steps = _drawn(generator, part.n_series, (n_first, n_history), length, per_series)
         offered = on_offer(part)[rows, target] & (history.seen[rows, target] > 0)
         rows, target, steps = rows[offered], target[offered], steps[offered]

@@ -1,8 +1,9 @@
 """Features of the global model: what a series tells at an origin, and what is known of a future bucket.
 
 Everything is read from one series' own history before the origin and from its known future, so a row is
-the same alone or in a batch. Demand counts with the weight with which it was seen; a bucket out of stock
-or not on offer counts for nothing.
+the same alone or in a batch. Demand is sales over the share of the bucket on sale, and counts with that share. No
+bucket is left out for having sold out early, since it sold out by selling fast: without those a level comes out low.
+A bucket without any time on sale, or not on offer, counts for nothing.
 """
 
 from __future__ import annotations
@@ -14,18 +15,23 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.demand.calendar import Calendar
-from engine.demand.censoring import SCALED_SHARE, expected_demand
+from engine.demand.censoring import SCALED_SHARE
 from engine.demand.on_offer import on_offer
 from engine.demand.panel import DemandPanel
 
 Doubles = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Codes = Mapping[str, Mapping[str, int]]
+"""Per attribute, the code of each text."""
 
 
 PRICE = "price_relative"
 """The regressor that holds planned prices over the list price."""
 
+
+START_BUCKETS = {"D": 3.0, "W": 1.0, "M": 1.0}
+"""What is expected of a series before it sells counts as much as so many buckets of its own."""
 
 CYCLES = (4, 8)
 """Cycles over which the buckets in the target's phase are averaged."""
@@ -98,23 +104,30 @@ def read_seen(panel: DemandPanel) -> Doubles:
     return np.where(on_offer(panel)[:, : panel.calendar.n_history] & (share >= SCALED_SHARE), share, 0.0)
 
 
-def read_history(panel: DemandPanel) -> History:
-    """Return the panel's demand with weights and the running sums that features are read from."""
+def read_history(panel: DemandPanel, start: Doubles) -> History:
+    """Return the panel's demand with weights and the running sums that features are read from.
+
+    ``start`` is the demand per bucket to expect of each series before anything was seen of it, shape (n,). It counts
+    as `START_BUCKETS` that were seen just before the first one.
+    """
     n, h = panel.units.shape
     rhythm = RHYTHMS[panel.calendar.bucket]
     offer = on_offer(panel)[:, :h]
-    seen = read_seen(panel)
-    demand = np.where(seen > 0, np.nan_to_num(expected_demand(panel).astype(np.float64)), 0.0)
-    weighted = demand * seen
+    seen = np.where(offer, panel.available.astype(np.float64), 0.0)
+    weighted = np.where(seen > 0, panel.units.astype(np.float64), 0.0)
+    demand = np.divide(weighted, seen, out=np.zeros((n, h)), where=seen > 0)
+    n_start = START_BUCKETS[panel.calendar.bucket]
+    begun = np.logical_or.accumulate(seen > 0, axis=1)
     smooth = []
     for half_life in rhythm.half_lives:
         keep = 0.5 ** (1 / half_life)
-        above, below, level = np.zeros(n), np.zeros(n), np.zeros((n, h + 1))
+        above, below, level = n_start * start, np.full(n, n_start), np.zeros((n, h + 1))
         for t in range(h + 1):
             # Half a unit in one more bucket keeps the level of a series without sales above zero.
             level[:, t] = (above + 0.5) / (below + 1)
             if t < h:
-                above, below = keep * above + weighted[:, t], keep * below + seen[:, t]
+                kept = np.where(begun[:, t], keep, 1.0)
+                above, below = kept * above + weighted[:, t], kept * below + seen[:, t]
         smooth.append(level)
     sold_at = np.where(demand > 0, np.arange(h), -1)
     first = np.full((n, 1), -1)
@@ -125,7 +138,7 @@ def read_history(panel: DemandPanel) -> History:
         total=_running(weighted, 1),
         count=_running(seen, 1),
         squares=_running(demand * weighted, 1),
-        positive=_running((demand > 0) * seen, 1),
+        positive=_running(np.where(demand > 0, seen, 0.0), 1),
         smooth=tuple(smooth),
         scale=smooth[-1],
         last_sale=np.concatenate([first, np.maximum.accumulate(sold_at, axis=1)], axis=1),
@@ -147,7 +160,18 @@ def calendar_features(calendar: Calendar) -> dict[str, Singles]:
     return out
 
 
-def read_known(panel: DemandPanel, codes: Mapping[str, Mapping[str, int]], names: tuple[str, ...]) -> Known:
+def coded(panel: DemandPanel, codes: Codes) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the code of every series by attribute, -1 for a text unknown at the fit or a missing attribute."""
+    static = panel.static.assign(location_id=panel.location_id)
+    out = {}
+    for name, code in codes.items():
+        texts = static[name].astype("string").fillna("").tolist() if name in static else []
+        known = [code.get(text, -1) for text in texts]
+        out[name] = np.array(known or [-1] * panel.n_series, dtype=np.int64)
+    return out
+
+
+def read_known(panel: DemandPanel, codes: Codes, names: tuple[str, ...]) -> Known:
     """Return regressors, prices and attributes in the order a model was fitted with.
 
     Parameters
@@ -167,12 +191,9 @@ def read_known(panel: DemandPanel, codes: Mapping[str, Mapping[str, int]], names
     planned = np.broadcast_to(np.asarray(panel.regressors.get(PRICE, absent), np.float32), (n, b))
     paid = panel.price
     seen = np.isfinite(paid)
-    static = panel.static.assign(location_id=panel.location_id)
     attributes = np.full((n, len(codes)), np.nan, np.float32)
-    for column, (name, code) in enumerate(codes.items()):
-        if name in static:
-            text = static[name].astype("string").fillna("").tolist()
-            attributes[:, column] = [code.get(value, np.nan) for value in text]
+    for column, values in enumerate(coded(panel, codes).values()):
+        attributes[:, column] = np.where(values >= 0, values, np.nan)
     return Known(
         by_bucket=by_bucket,
         planned_price=planned,
@@ -214,7 +235,7 @@ def feature_rows(history: History, known: Known, rhythm: Rhythm, rows: Ints, ori
     columns += [smooth[rows, origins] / scale for smooth in history.smooth[:-1]]
     for lag in range(1, rhythm.n_lags + 1):
         at = np.maximum(origins - lag, 0)
-        seen = (origins >= lag) & (history.seen[rows, at] > 0)
+        seen = (origins >= lag) & (history.seen[rows, at] >= SCALED_SHARE)
         columns.append(np.where(seen, history.demand[rows, at] / scale, 1.0))
     if rhythm.season:
         columns += [_filled(_cycle_mean(history, rhythm.season, rows, origins, target, n) / scale) for n in CYCLES]

@@ -1,4 +1,4 @@
-"""Segments of series among which forecasters are chosen, and the series too short or too odd for a choice."""
+"""Segments of series among which forecasters are chosen, and the series too new or too odd for a choice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ INTERMITTENT_ABOVE = 1.32
 """Buckets per sale above which demand is intermittent (Syntetos, Boylan & Croston, 2005, J. Oper. Res. Soc. 56)."""
 
 MIN_SEEN = {"D": 56, "W": 13, "M": 6}
-"""Buckets on sale below which a series is too short."""
+"""Buckets on sale below which a series is short: classes and intermittency would say little of it."""
+
+MIN_OWN = {"D": 14, "W": 4, "M": 2}
+"""Buckets on sale below which a series is new: it tells next to nothing of its own level."""
 
 MIN_SALES = 2
 ODD_SHARE = 0.5
@@ -31,7 +34,7 @@ ODD_SHARE = 0.5
 class Segments:
     """A segment per series: class and intermittency, or why the series takes no part in the choice.
 
-    ``name`` is "A-smooth", "A-intermittent", "B-smooth", ... ; "short" and "odd" are left to the baseline.
+    ``name`` is "A-smooth", "A-intermittent", "B-smooth", ..., or "short"; "odd" and "new" take no part.
     """
 
     name: Texts
@@ -40,7 +43,7 @@ class Segments:
     @property
     def chosen_for(self) -> npt.NDArray[np.bool_]:
         """Whether a series takes part in the choice, shape (n,)."""
-        return np.array([name not in ("short", "odd") for name in self.name], dtype=np.bool_)
+        return np.array([name not in ("odd", "new") for name in self.name], dtype=np.bool_)
 
 
 def segment(panel: DemandPanel) -> Segments:
@@ -62,6 +65,7 @@ def segment(panel: DemandPanel) -> Segments:
     name = np.array([f"{a}-{b}" for a, b in zip(letter, kind, strict=True)], dtype=object)
     name[(n_sales < MIN_SALES) | ((n_sales > 0) & (largest >= ODD_SHARE * total))] = "odd"
     name[n_seen < MIN_SEEN[panel.calendar.bucket]] = "short"
+    name[n_seen < MIN_OWN[panel.calendar.bucket]] = "new"
     return Segments(name, _value_per_unit(panel))
 
 

@@ -35,6 +35,7 @@ class Stub:
     name: str
     factor: float = 1.0
     fails_from: int = 10**9
+    cold_start: bool = False
 
     def fit(self, panel: DemandPanel) -> PooledForecast:
         if panel.calendar.n_history >= self.fails_from:
@@ -118,18 +119,32 @@ def test_a_candidate_that_raises_is_listed_and_left_out(fails_from: int, stage: 
     assert "good" not in set(fitted.backtest.loc[fitted.backtest["chosen"], "model"])
 
 
-def test_short_and_odd_series_are_left_to_the_baseline_and_listed() -> None:
+def test_new_and_odd_series_are_left_to_the_baseline_and_listed() -> None:
     units, offered = np.array(PANEL.units), np.array(PANEL.offered)
     units[0] = 0
     units[0, 10] = 5
-    offered[3, : PANEL.calendar.n_history - 20] = False
-    units[3, : PANEL.calendar.n_history - 20] = 0
+    offered[3, : PANEL.calendar.n_history - 9] = False
+    units[3, : PANEL.calendar.n_history - 9] = 0
     panel = replace(PANEL, units=units, offered=offered)
     fitted = best(Stub("seasonal_naive", 3.0), Stub("good")).fit(panel)
     notes = {note.code: dict(note.values) for note in fitted.notes}
     assert "item-000 at north" in str(notes["series-too-odd"]["first"])
     assert "item-001 at south" in str(notes["series-too-short"]["first"])
     assert fitted.model_of(panel.item_id[[0, 3]], panel.location_id[[0, 3]]).tolist() == ["seasonal_naive"] * 2
+
+
+def test_a_new_series_goes_to_the_candidate_that_can_start_cold() -> None:
+    units, offered = np.array(PANEL.units), np.array(PANEL.offered)
+    offered[3, : PANEL.calendar.n_history - 9] = False
+    units[3, : PANEL.calendar.n_history - 9] = 0
+    panel = replace(PANEL, units=units, offered=offered)
+    fitted = best(Stub("seasonal_naive"), Stub("other", 2.0), Stub("cold", 2.0, cold_start=True)).fit(panel)
+    assert models_used(fitted) == {"seasonal_naive", "cold"}
+    assert fitted.model_of(panel.item_id[[3]], panel.location_id[[3]]).tolist() == ["cold"]
+    unknown = np.array(["never seen"], object)
+    assert fitted.model_of(unknown, panel.location_id[:1]).tolist() == ["cold"]
+    fails = best(Stub("seasonal_naive"), Stub("cold", 2.0, fails_from=200, cold_start=True)).fit(panel)
+    assert fails.model_of(unknown, panel.location_id[:1]).tolist() == ["seasonal_naive"]
 
 
 def test_a_history_too_short_for_a_backtest_is_left_to_the_baseline() -> None:

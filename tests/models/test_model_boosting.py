@@ -82,3 +82,14 @@ def test_one_thread_and_two_give_the_same_trees() -> None:
     few = replace(QUICK, n_trees=5)
     trees = [Boosting(few, Workers(n)).fit(panel).text["trees"].split("\nparameters:")[0] for n in (2, 4)]
     assert trees[0] == trees[1]
+
+
+def test_a_series_that_never_sold_is_expected_to_sell_as_its_like_do() -> None:
+    panel = synthetic_panel(n_items=60, n_history=200)
+    fitted = make().fit(panel)
+    one = panel.take(np.array([0]))
+    offered = np.array(one.offered)
+    offered[:, : panel.calendar.n_history] = False
+    new = replace(one, units=np.zeros_like(one.units), offered=offered)
+    start = fitted.mean_at.start(new)[0]
+    assert fitted.mean_at(new, 14).mean() > 0.3 * start > 0

@@ -7,13 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.demand.censoring import expected_demand
+from engine.demand.on_offer import on_offer
 from engine.demand.panel import DemandPanel
 from engine.forecast.synthetic import synthetic_panel
-from models.features import CYCLES, RHYTHMS, feature_rows, n_features, read_history, read_known, read_seen
+from models.features import (
+    CYCLES,
+    RHYTHMS,
+    START_BUCKETS,
+    feature_rows,
+    n_features,
+    read_history,
+    read_known,
+)
 
 CODES = {"category": {"tools": 0, "toys": 1}}
 NAMES = ("promotion",)
+START = 4.0
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +31,7 @@ def panel() -> DemandPanel:
 
 
 def rows_of(panel: DemandPanel, rows: list[int], origins: list[int], steps: list[int]) -> np.ndarray:
-    history, known = read_history(panel), read_known(panel, CODES, NAMES)
+    history, known = read_history(panel, START * np.ones(panel.n_series)), read_known(panel, CODES, NAMES)
     rhythm = RHYTHMS[panel.calendar.bucket]
     return feature_rows(history, known, rhythm, np.array(rows), np.array(origins), np.array(steps))
 
@@ -33,12 +42,14 @@ def slow_mean(values: np.ndarray, weights: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("row", "origin", "step"), [(0, 60, 0), (5, 100, 9), (9, 119, 27), (11, 120, 3)])
 def test_window_and_weekday_means_equal_a_slow_reading(panel: DemandPanel, row: int, origin: int, step: int) -> None:
-    demand = np.nan_to_num(expected_demand(panel)[row].astype(float))
-    seen = read_seen(panel)[row]
+    seen = np.where(on_offer(panel)[row, :120], panel.available[row].astype(float), 0.0)
+    demand = np.where(seen > 0, panel.units[row], 0) / np.where(seen > 0, seen, 1.0)
     keep = 0.5 ** (1 / RHYTHMS["D"].half_lives[-1])
     age = origin - 1 - np.arange(origin)
-    scale = ((demand * seen)[:origin] * keep**age).sum() + 0.5
-    scale /= (seen[:origin] * keep**age).sum() + 1
+    # What was expected at first counts as three buckets just before the first one on sale, and fades as they do.
+    first = START_BUCKETS["D"] * keep ** max(0, origin - int(np.argmax(seen > 0)))
+    scale = ((demand * seen)[:origin] * keep**age).sum() + 0.5 + first * START
+    scale /= (seen[:origin] * keep**age).sum() + 1 + first
     got = rows_of(panel, [row], [origin], [step])[0]
     assert got[0] == step
     for column, window in enumerate(RHYTHMS["D"].windows, start=1):
