@@ -1,7 +1,8 @@
 """Gradient boosting: one global LightGBM model over all series, direct, with the step ahead as a feature.
 
-A row is one series at one origin and one bucket after it; its label is demand over the series' level at the
-origin, its weight level ** (2 - p), which makes the Tweedie loss that of the units themselves. Rows are drawn at
+A row is one series at one origin and one bucket after it; its label is demand over the series' level at the origin
+times the known effect of the bucket (`models.known_effects`), its weight that product ** (2 - p), which makes the
+Tweedie loss that of the units themselves. Rows are drawn at
 many origins, so the fitted model serves any cutoff and stays frozen while a replay walks on. The recipe
 follows what won the M5 contest (Makridakis et al., 2022, Int. J. Forecasting 38): global trees, Tweedie loss,
 lags and rolling means; direct forecasts, since fed-back ones drift at the upper levels.
@@ -10,6 +11,7 @@ lags and rolling means; direct forecasts, since fed-back ones drift at the upper
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
@@ -26,8 +28,20 @@ from engine.forecast.streams import Streams
 from engine.forecast.types import FittedState
 from engine.messages import Message
 from models.cold_start import ColdStart, learn_cold_start
-from models.features import RHYTHMS, Codes, Ints, Singles, feature_rows, n_features, read_history, read_known
+from models.features import (
+    RHYTHMS,
+    Codes,
+    History,
+    Ints,
+    Known,
+    Singles,
+    feature_rows,
+    n_features,
+    read_history,
+    read_known,
+)
 from models.hold_out import errors_at, hold_out_origins, within_reach
+from models.known_effects import KnownEffects, learn_known_effects
 from models.moving_average import thirteen_weeks
 
 MIN_ROWS = 500
@@ -106,27 +120,51 @@ class Boosting:
         pool = ResidualPool.from_state(state)
         if not state.text["trees"]:
             return PooledForecast(thirteen_weeks, pool, text={"trees": ""})
-        mean = TreeMean(
-            trees=lgb.Booster(model_str=state.text["trees"]),
-            codes=json.loads(state.text["codes"]),
-            regressors=tuple(json.loads(state.text["regressors"])),
-            start=ColdStart.from_text(state.text["start"]),
-        )
+        mean = TreeMean(lgb.Booster(model_str=state.text["trees"]), TreeInputs.from_text(state.text))
         return PooledForecast(mean, pool, text=mean.text())
 
 
 @dataclass(frozen=True)
-class TreeMean:
-    """The mean forecast of a fitted model, for any panel with the same bucket length.
+class TreeInputs:
+    """What a model reads besides the history.
 
     ``codes``: per attribute, the code of each text seen in the fit. ``regressors``: names, in the fit's order.
-    ``start``: what to expect of a series before it sells.
+    ``start``: what to expect of a series before it sells. ``effects``: of events, promotions and weekdays.
     """
 
-    trees: lgb.Booster
     codes: Codes
     regressors: tuple[str, ...]
     start: ColdStart
+    effects: KnownEffects
+
+    def read(self, panel: DemandPanel) -> tuple[History, Known]:
+        """Return what features of a panel are made of."""
+        history = read_history(panel, self.start(panel), self.effects(panel))
+        return history, read_known(panel, self.codes, self.regressors)
+
+    def text(self) -> dict[str, str]:
+        """Return the inputs as text."""
+        return {
+            "codes": json.dumps(self.codes, ensure_ascii=False),
+            "regressors": json.dumps(self.regressors, ensure_ascii=False),
+            "start": self.start.text(),
+            "effects": self.effects.text(),
+        }
+
+    @classmethod
+    def from_text(cls, text: Mapping[str, str]) -> TreeInputs:
+        """Return the inputs that `text` describes."""
+        regressors = tuple(json.loads(text["regressors"]))
+        start, effects = ColdStart.from_text(text["start"]), KnownEffects.from_text(text["effects"])
+        return cls(json.loads(text["codes"]), regressors, start, effects)
+
+
+@dataclass(frozen=True)
+class TreeMean:
+    """The mean forecast of a fitted model, for any panel with the same bucket length."""
+
+    trees: lgb.Booster
+    inputs: TreeInputs
 
     def __call__(self, panel: DemandPanel, horizon: int) -> Floats:
         """Return mean demand of the buckets to come, shape (n, horizon)."""
@@ -134,32 +172,27 @@ class TreeMean:
         mean = np.zeros((n, horizon), np.float32)
         for start in range(0, n if horizon else 0, CHUNK_SERIES):
             part = panel.take(np.arange(start, min(start + CHUNK_SERIES, n)))
-            history = read_history(part, self.start(part))
+            history, known = self.inputs.read(part)
             rows = np.repeat(np.arange(part.n_series), horizon)
             steps = np.tile(np.arange(horizon), part.n_series)
             origins = np.full(len(rows), origin)
-            known = read_known(part, self.codes, self.regressors)
             features = feature_rows(history, known, RHYTHMS[panel.calendar.bucket], rows, origins, steps)
             relative = np.asarray(self.trees.predict(features, num_threads=1)).reshape(-1, horizon)
-            mean[start : start + part.n_series] = ((1 - PULL) * relative + PULL) * history.scale[:, origin][:, None]
+            level = history.scale[:, origin][:, None] * history.effect[:, origin : origin + horizon]
+            mean[start : start + part.n_series] = ((1 - PULL) * relative + PULL) * level
         return mean
 
     def text(self) -> dict[str, str]:
         """Return the model as text."""
-        return {
-            "trees": self.trees.model_to_string(),
-            "codes": json.dumps(self.codes, ensure_ascii=False),
-            "regressors": json.dumps(self.regressors, ensure_ascii=False),
-            "start": self.start.text(),
-        }
+        return {"trees": self.trees.model_to_string(), **self.inputs.text()}
 
 
 def _learn(panel: DemandPanel, length: int, params: BoostingParams, n_threads: int) -> TreeMean | None:
     """Return the model of a panel sorted by key; None if it holds too few rows."""
-    codes = _codes(panel)
-    names = tuple(sorted(panel.regressors))
-    start = learn_cold_start(panel, codes)
-    features, labels, weights = _rows(panel, TreeInputs(codes, names, start), length, params)
+    codes, effects = _codes(panel), learn_known_effects(panel)
+    start = learn_cold_start(panel, codes, effects(panel))
+    inputs = TreeInputs(codes, tuple(sorted(panel.regressors)), start, effects)
+    features, labels, weights = _rows(panel, inputs, length, params)
     if len(labels) < MIN_ROWS or not labels.any():
         return None
     columns = features.shape[1]
@@ -189,16 +222,7 @@ def _learn(panel: DemandPanel, length: int, params: BoostingParams, n_threads: i
     )  # fmt: skip
     trained = lgb.train(settings, data, params.n_trees)
     # Read back from its text, so that a stored model gives the bits of the fitted one.
-    return TreeMean(lgb.Booster(model_str=trained.model_to_string()), codes, names, start)
-
-
-@dataclass(frozen=True)
-class TreeInputs:
-    """What a model reads besides the history: attribute codes, regressor names, and what to expect of a new series."""
-
-    codes: Codes
-    regressors: tuple[str, ...]
-    start: ColdStart
+    return TreeMean(lgb.Booster(model_str=trained.model_to_string()), inputs)
 
 
 def _rows(
@@ -213,17 +237,19 @@ def _rows(
     for start in range(0, panel.n_series if n_cells else 0, CHUNK_SERIES):
         part = panel.take(np.arange(start, min(start + CHUNK_SERIES, panel.n_series)))
         generator = Streams(params.seed).common("boosting-rows", f"{start}")
-        history, known = read_history(part, inputs.start(part)), read_known(part, inputs.codes, inputs.regressors)
+        history, known = inputs.read(part)
         rows, target, steps = _drawn(generator, part.n_series, (n_first, n_history), length, per_series)
         offered = on_offer(part)[rows, target] & (history.seen[rows, target] > 0)
         rows, target, steps = rows[offered], target[offered], steps[offered]
         origins = target - steps
         scale = history.scale[rows, origins]
+        # What a label says of the units: more where more is sold, and less for part of a bucket.
+        weight = (scale * history.effect[rows, target]) ** (2 - params.tweedie_power) * history.share[rows, target]
         parts.append(
             (
                 feature_rows(history, known, rhythm, rows, origins, steps),
                 (history.demand[rows, target] / scale).astype(np.float32),
-                (scale ** (2 - params.tweedie_power) * history.seen[rows, target]).astype(np.float32),
+                weight.astype(np.float32),
             )
         )
     if not parts:

@@ -90,18 +90,18 @@ def nothing_learnt(codes: Codes) -> ColdStart:
     return ColdStart(codes, {}, (0.0, 1.0, 0.0), 0.0, 0.0)
 
 
-def learn_cold_start(panel: DemandPanel, codes: Codes) -> ColdStart:
-    """Learn from the series of a panel, in its order."""
+def learn_cold_start(panel: DemandPanel, codes: Codes, effect: Doubles) -> ColdStart:
+    """Learn from the series of a panel, in its order; ``effect`` is the known factor on demand, (n, n_buckets)."""
     bucket, h = panel.calendar.bucket, panel.calendar.n_history
-    seen = np.where(on_offer(panel)[:, :h], panel.available.astype(np.float64), 0.0)
+    seen = np.where(on_offer(panel)[:, :h], panel.available.astype(np.float64), 0.0) * effect[:, :h]
     known = np.flatnonzero((seen > 0).sum(axis=1) >= MIN_SEEN[bucket])
     if len(known) > MAX_SERIES:
         known = known[np.rint(np.linspace(0, len(known) - 1, MAX_SERIES)).astype(np.int64)]
     latest = slice(max(0, h - RECENT[bucket]), h)
-    time_on_sale = seen[known, latest].sum(axis=1)
-    known, time_on_sale = known[time_on_sale > 0], time_on_sale[time_on_sale > 0]
+    exposure = seen[known, latest].sum(axis=1)
+    known, exposure = known[exposure > 0], exposure[exposure > 0]
     part = panel.take(known)
-    demand = np.where(seen[known, latest] > 0, part.units[:, latest], 0).sum(axis=1, dtype=np.float64) / time_on_sale
+    demand = np.where(seen[known, latest] > 0, part.units[:, latest], 0).sum(axis=1, dtype=np.float64) / exposure
     if len(known) < MIN_SERIES or not demand.any():
         return nothing_learnt(codes)
     mean, deviation = _price_scale(part)

@@ -1,9 +1,10 @@
 """Features of the global model: what a series tells at an origin, and what is known of a future bucket.
 
 Everything is read from one series' own history before the origin and from its known future, so a row is
-the same alone or in a batch. Demand is sales over the share of the bucket on sale, and counts with that share. No
-bucket is left out for having sold out early, since it sold out by selling fast: without those a level comes out low.
-A bucket without any time on sale, or not on offer, counts for nothing.
+the same alone or in a batch. Demand is sales over exposure, and counts with it: the share of the bucket on sale times
+the known effect of its events, promotions and weekday. No bucket is left out for having sold out early, since it sold
+out by selling fast: without those a level comes out low. A bucket without any time on sale, or not on offer,
+counts for nothing.
 """
 
 from __future__ import annotations
@@ -64,11 +65,14 @@ RHYTHMS: Mapping[str, Rhythm] = {
 class History:
     """Demand as it was seen, and its running sums: column ``t`` holds buckets before ``t`` only.
 
-    ``demand`` and ``seen`` have shape (n, n_history), the sums (n, n_history + 1).
+    ``demand``, its exposure ``seen`` and the ``share`` of the bucket on sale have shape (n, n_history), the sums
+    (n, n_history + 1), ``effect`` (n, n_buckets).
     """
 
     demand: Doubles
     seen: Doubles
+    share: Doubles
+    effect: Doubles
     total: Doubles
     count: Doubles
     squares: Doubles
@@ -104,16 +108,18 @@ def read_seen(panel: DemandPanel) -> Doubles:
     return np.where(on_offer(panel)[:, : panel.calendar.n_history] & (share >= SCALED_SHARE), share, 0.0)
 
 
-def read_history(panel: DemandPanel, start: Doubles) -> History:
+def read_history(panel: DemandPanel, start: Doubles, effect: Doubles) -> History:
     """Return the panel's demand with weights and the running sums that features are read from.
 
     ``start`` is the demand per bucket to expect of each series before anything was seen of it, shape (n,). It counts
-    as `START_BUCKETS` that were seen just before the first one.
+    as `START_BUCKETS` that were seen just before the first one. ``effect`` is the known factor on demand in every
+    bucket, shape (n, n_buckets), > 0.
     """
     n, h = panel.units.shape
     rhythm = RHYTHMS[panel.calendar.bucket]
     offer = on_offer(panel)[:, :h]
-    seen = np.where(offer, panel.available.astype(np.float64), 0.0)
+    share = np.where(offer, panel.available.astype(np.float64), 0.0)
+    seen = share * effect[:, :h]
     weighted = np.where(seen > 0, panel.units.astype(np.float64), 0.0)
     demand = np.divide(weighted, seen, out=np.zeros((n, h)), where=seen > 0)
     n_start = START_BUCKETS[panel.calendar.bucket]
@@ -135,6 +141,8 @@ def read_history(panel: DemandPanel, start: Doubles) -> History:
     return History(
         demand=demand,
         seen=seen,
+        share=share,
+        effect=effect,
         total=_running(weighted, 1),
         count=_running(seen, 1),
         squares=_running(demand * weighted, 1),
@@ -235,7 +243,7 @@ def feature_rows(history: History, known: Known, rhythm: Rhythm, rows: Ints, ori
     columns += [smooth[rows, origins] / scale for smooth in history.smooth[:-1]]
     for lag in range(1, rhythm.n_lags + 1):
         at = np.maximum(origins - lag, 0)
-        seen = (origins >= lag) & (history.seen[rows, at] >= SCALED_SHARE)
+        seen = (origins >= lag) & (history.share[rows, at] >= SCALED_SHARE)
         columns.append(np.where(seen, history.demand[rows, at] / scale, 1.0))
     if rhythm.season:
         columns += [_filled(_cycle_mean(history, rhythm.season, rows, origins, target, n) / scale) for n in CYCLES]

@@ -83,7 +83,7 @@ def choose_regressors(panel: DemandPanel) -> tuple[str, ...]:
     """Return the names of up to `MAX_REGRESSORS` regressors that vary in the history."""
     filled: dict[str, float] = {}
     for name in sorted(panel.regressors):
-        past = _filled(panel, name)[..., : panel.calendar.n_history]
+        past = regressor_values(panel, name)[..., : panel.calendar.n_history]
         if past.size and past.max() > past.min():
             filled[name] = float(np.mean(past != 0))
     return tuple(sorted(sorted(filled, key=lambda name: (-filled[name], name))[:MAX_REGRESSORS]))
@@ -95,7 +95,7 @@ def design(panel: DemandPanel, orders: tuple[int, int], names: tuple[str, ...]) 
     values = np.zeros((n, b, len(names)))
     for column, name in enumerate(names):
         if name in panel.regressors:
-            values[:, :, column] = _filled(panel, name)
+            values[:, :, column] = regressor_values(panel, name)
     return Design(season_columns(panel.calendar, orders), values, days_since_1970(panel.calendar))
 
 
@@ -104,11 +104,11 @@ def common_design(panel: DemandPanel, orders: tuple[int, int], names: tuple[str,
     values = np.zeros((1, panel.calendar.n_buckets, len(names)))
     for column, name in enumerate(names):
         if name in panel.regressors and panel.regressors[name].ndim == 1:
-            values[0, :, column] = _filled(panel, name)
+            values[0, :, column] = regressor_values(panel, name)
     return Design(season_columns(panel.calendar, orders), values, days_since_1970(panel.calendar))
 
 
-def _filled(panel: DemandPanel, name: str) -> Doubles:
+def regressor_values(panel: DemandPanel, name: str) -> Doubles:
     """Return a regressor with 0 where not given; a relative price as its logarithm, so that 0 is the list price."""
     values = panel.regressors[name].astype(np.float64)
     if name == PRICE:

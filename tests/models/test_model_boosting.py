@@ -35,8 +35,9 @@ def test_the_order_of_series_changes_nothing() -> None:
 def test_a_promotion_known_ahead_raises_the_forecast() -> None:
     panel = synthetic_panel(n_items=30, n_history=300)
     fitted = make().fit(panel)
+    past, ahead = np.split(np.array(panel.regressors["promotion"]), [panel.calendar.n_history], axis=-1)
     on, off = (
-        replace(panel, regressors={"promotion": np.full(panel.regressors["promotion"].shape, value, np.float32)})
+        replace(panel, regressors={"promotion": np.concatenate([past, np.full_like(ahead, value)], axis=-1)})
         for value in (1, 0)
     )
     lift = fitted.mean_at(on, 14).sum() / fitted.mean_at(off, 14).sum()
@@ -91,5 +92,5 @@ def test_a_series_that_never_sold_is_expected_to_sell_as_its_like_do() -> None:
     offered = np.array(one.offered)
     offered[:, : panel.calendar.n_history] = False
     new = replace(one, units=np.zeros_like(one.units), offered=offered)
-    start = fitted.mean_at.start(new)[0]
+    start = fitted.mean_at.inputs.start(new)[0]
     assert fitted.mean_at(new, 14).mean() > 0.3 * start > 0

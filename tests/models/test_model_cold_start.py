@@ -27,6 +27,10 @@ def world(n_series: int = PANEL.n_series) -> DemandPanel:
     return full.take(np.arange(n_series))
 
 
+def learn(panel: DemandPanel) -> ColdStart:
+    return learn_cold_start(panel, CODES, np.ones((panel.n_series, panel.calendar.n_buckets)))
+
+
 def newcomer(panel: DemandPanel, category: str | None, price: float | None) -> DemandPanel:
     one = panel.take(np.array([0]))
     offered = np.array(one.offered)
@@ -37,7 +41,7 @@ def newcomer(panel: DemandPanel, category: str | None, price: float | None) -> D
 
 def test_it_finds_what_attributes_and_prices_do() -> None:
     panel = world()
-    start = learn_cold_start(panel, CODES)
+    start = learn(panel)
     toy, tool = (start(newcomer(panel, name, np.exp(2.0)))[0] for name in ("toys", "tools"))
     assert toy == pytest.approx(6.0, rel=0.15)
     assert tool == pytest.approx(2.0, rel=0.15)
@@ -47,7 +51,7 @@ def test_it_finds_what_attributes_and_prices_do() -> None:
 
 def test_an_unknown_attribute_or_price_tells_nothing() -> None:
     panel = world()
-    start = learn_cold_start(panel, CODES)
+    start = learn(panel)
     found = start(newcomer(panel, "books", None))[0]
     tool, toy = (start(newcomer(panel, name, None))[0] for name in ("tools", "toys"))
     assert tool < found < toy
@@ -55,7 +59,7 @@ def test_an_unknown_attribute_or_price_tells_nothing() -> None:
 
 def test_an_absurd_price_expects_no_more_than_was_ever_seen() -> None:
     panel = world()
-    start = learn_cold_start(panel, CODES)
+    start = learn(panel)
     assert start(newcomer(panel, "toys", 1e-30))[0] == start.most
 
 
@@ -63,21 +67,21 @@ def test_time_off_sale_does_not_lower_what_is_expected() -> None:
     panel = world()
     available, units = np.array(panel.available), np.array(panel.units)
     available[:, ::2], units[:, ::2] = 0.0, 0.0
-    half = learn_cold_start(replace(panel, available=available, units=units), CODES)
-    full = learn_cold_start(panel, CODES)
+    half = learn(replace(panel, available=available, units=units))
+    full = learn(panel)
     one = newcomer(panel, "toys", 8.0)
     assert half(one)[0] == pytest.approx(full(one)[0], rel=0.1)
 
 
 @pytest.mark.parametrize("panel", [world(MIN_SERIES - 1), replace(world(), units=np.zeros_like(PANEL.units))])
 def test_too_little_to_learn_from_expects_half_a_unit(panel: DemandPanel) -> None:
-    start = learn_cold_start(panel, CODES)
+    start = learn(panel)
     assert (start(panel) == UNKNOWN).all()
 
 
 def test_it_survives_being_written_down() -> None:
     panel = world()
-    start = learn_cold_start(panel, CODES)
+    start = learn(panel)
     again = ColdStart.from_text(start.text())
     assert start == again
     np.testing.assert_array_equal(start(panel), again(panel))
@@ -85,5 +89,5 @@ def test_it_survives_being_written_down() -> None:
 
 def test_a_series_is_told_the_same_alone() -> None:
     panel = world()
-    start = learn_cold_start(panel, CODES)
+    start = learn(panel)
     np.testing.assert_array_equal(start(panel)[[5]], start(panel.take(np.array([5]))))

@@ -23,6 +23,8 @@ from models.features import (
 CODES = {"category": {"tools": 0, "toys": 1}}
 NAMES = ("promotion",)
 START = 4.0
+WEEKEND = 1.5
+"""Known effect of Saturdays and Sundays."""
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +33,15 @@ def panel() -> DemandPanel:
 
 
 def rows_of(panel: DemandPanel, rows: list[int], origins: list[int], steps: list[int]) -> np.ndarray:
-    history, known = read_history(panel, START * np.ones(panel.n_series)), read_known(panel, CODES, NAMES)
+    history = read_history(panel, START * np.ones(panel.n_series), effect_of(panel))
+    known = read_known(panel, CODES, NAMES)
     rhythm = RHYTHMS[panel.calendar.bucket]
     return feature_rows(history, known, rhythm, np.array(rows), np.array(origins), np.array(steps))
+
+
+def effect_of(panel: DemandPanel) -> np.ndarray:
+    weekend = (panel.calendar.starts.astype(np.int64) + 3) % 7 >= 5
+    return np.broadcast_to(np.where(weekend, WEEKEND, 1.0), (panel.n_series, panel.calendar.n_buckets))
 
 
 def slow_mean(values: np.ndarray, weights: np.ndarray) -> float:
@@ -42,7 +50,7 @@ def slow_mean(values: np.ndarray, weights: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("row", "origin", "step"), [(0, 60, 0), (5, 100, 9), (9, 119, 27), (11, 120, 3)])
 def test_window_and_weekday_means_equal_a_slow_reading(panel: DemandPanel, row: int, origin: int, step: int) -> None:
-    seen = np.where(on_offer(panel)[row, :120], panel.available[row].astype(float), 0.0)
+    seen = np.where(on_offer(panel)[row, :120], panel.available[row].astype(float), 0.0) * effect_of(panel)[row, :120]
     demand = np.where(seen > 0, panel.units[row], 0) / np.where(seen > 0, seen, 1.0)
     keep = 0.5 ** (1 / RHYTHMS["D"].half_lives[-1])
     age = origin - 1 - np.arange(origin)

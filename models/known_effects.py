@@ -1,0 +1,171 @@
+"""What events, promotions, prices and weekdays do to demand, learnt across all series at once.
+
+A festival comes once a year and a series sells little on its day, so one series cannot tell its effect; all of them
+together can. A Poisson regression (scikit-learn) of demand over its local level gives a factor for every bucket. Trees
+then explain what is left, and levels are read from demand less these effects, so that a festival does not
+look like growth afterwards.
+
+The penalty is chosen by cross-validation over blocks of time: an effect counts as far as it comes again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.linear_model import PoissonRegressor
+from sklearn.model_selection import GridSearchCV, GroupKFold
+
+from engine.demand.on_offer import on_offer
+from engine.demand.panel import DemandPanel
+from models.features import PRICE
+from models.local_design import regressor_values
+
+Doubles = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+MAX_CELLS = 200_000
+"""Series times buckets that are learnt from: the best sellers, which tell most."""
+
+MIN_CELLS = 1_000
+HALF_LIFE = {"D": 28.0, "W": 6.0, "M": 3.0}
+"""Half-life, in buckets, of the level around a bucket, read on both sides of it."""
+
+MIN_AROUND = 4.0
+"""Weight of plain buckets around one, below which its level is not known."""
+
+MIN_PLAIN = 0.2
+"""With a lesser share of buckets free of events and promotions, the level is read from all."""
+
+PENALTIES = (1e-3, 1e-4, 1e-5)
+N_FOLDS, N_BLOCKS = 3, 6
+BOUND = 2.0
+"""An effect is at most this many natural logarithms up or down."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the regression: a regressor over ``scale``, or where it equals ``value``; and its log effect."""
+
+    name: str
+    value: float | None
+    scale: float
+    effect: float
+
+
+@dataclass(frozen=True)
+class KnownEffects:
+    """Log effects of columns; the name `WEEKDAY` stands for the day of the week."""
+
+    columns: tuple[Column, ...] = ()
+
+    def __call__(self, panel: DemandPanel) -> Doubles:
+        """Return the factor on the demand of every bucket, shape (n, n_buckets)."""
+        common = np.zeros(panel.calendar.n_buckets)
+        own = np.zeros((panel.n_series, panel.calendar.n_buckets))
+        for column in self.columns:
+            values = _values(panel, column)
+            into = common if values.ndim == 1 else own
+            into += column.effect * values
+        return np.asarray(np.exp(np.clip(common + own, -BOUND, BOUND)))
+
+    def text(self) -> str:
+        """Return the effects as text; numbers keep every bit."""
+        return json.dumps([asdict(column) for column in self.columns], ensure_ascii=False)
+
+    @classmethod
+    def from_text(cls, text: str) -> KnownEffects:
+        """Return what `text` describes."""
+        return cls(tuple(Column(**told) for told in json.loads(text)))
+
+
+WEEKDAY = ""
+
+
+def learn_known_effects(panel: DemandPanel) -> KnownEffects:
+    """Learn from the history of a panel, in its order; without enough of it there are no effects."""
+    h = panel.calendar.n_history
+    columns = _columns(panel)
+    total = np.cumsum(panel.units, axis=1, dtype=np.float64)[:, -1] if h else np.zeros(panel.n_series)
+    best = np.sort(np.argsort(-total, kind="stable")[: max(1, MAX_CELLS // max(1, h))])
+    part = panel.take(best)
+    share = np.where(on_offer(part)[:, :h], part.available.astype(np.float64), 0.0)
+    level = _local_level(part, share)
+    row, bucket = np.nonzero((share > 0) & (level > 0))
+    if not columns or len(row) < MIN_CELLS:
+        return KnownEffects()
+    exposure = (share * level)[row, bucket]
+    values = []
+    for column in columns:
+        found = _values(part, column)
+        values.append(sparse.csr_matrix((found[bucket] if found.ndim == 1 else found[row, bucket])[:, None]))
+    search = GridSearchCV(
+        PoissonRegressor(max_iter=300, tol=1e-5),
+        {"alpha": list(PENALTIES)},
+        scoring="neg_mean_poisson_deviance",
+        cv=GroupKFold(N_FOLDS),
+    )
+    demand = part.units[row, bucket] / exposure
+    search.fit(sparse.hstack(values, format="csr"), demand, groups=bucket * N_BLOCKS // h, sample_weight=exposure)
+    effects = search.best_estimator_.coef_.tolist()
+    return KnownEffects(tuple(replace(c, effect=effect) for c, effect in zip(columns, effects, strict=True)))
+
+
+def _columns(panel: DemandPanel) -> tuple[Column, ...]:
+    """Return the columns that a history can tell anything of, without effects yet.
+
+    Of a common regressor of days every value is a column of its own, so the days before a festival need not follow a
+    straight line; other regressors count by their value.
+    """
+    out = []
+    if panel.calendar.bucket == "D":
+        out += [Column(WEEKDAY, float(day), 1.0, 0.0) for day in range(1, 7)]
+    for name in sorted(panel.regressors):
+        past = regressor_values(panel, name)[..., : panel.calendar.n_history]
+        if not past.size or past.max() <= past.min():
+            continue
+        kinds = np.unique(past[past != 0]) if past.ndim == 1 else np.zeros(0)
+        if panel.calendar.bucket == "D" and past.ndim == 1:
+            out += [Column(name, float(value), 1.0, 0.0) for value in kinds.tolist()]
+        else:
+            out.append(Column(name, None, float(np.abs(past).max()), 0.0))
+    return tuple(out)
+
+
+def _values(panel: DemandPanel, column: Column) -> Doubles:
+    """Return a column for every bucket, shape (n_buckets,), or for every series and bucket."""
+    if column.name == WEEKDAY:
+        return np.asarray((panel.calendar.starts.astype(np.int64) + 3) % 7 == column.value, dtype=np.float64)
+    if column.name not in panel.regressors:
+        return np.zeros(panel.calendar.n_buckets)
+    values = regressor_values(panel, column.name)
+    return values / column.scale if column.value is None else np.asarray(values == column.value, dtype=np.float64)
+
+
+def _local_level(panel: DemandPanel, share: Doubles) -> Doubles:
+    """Return demand per bucket around every bucket of the history, from plain ones; 0 where not known."""
+    h = panel.calendar.n_history
+    plain = share * _plain(panel)
+    units = np.where(plain > 0, panel.units, 0.0)
+    keep = 0.5 ** (1 / HALF_LIFE[panel.calendar.bucket])
+    above, below = np.zeros(share.shape), np.zeros(share.shape)
+    for order in (range(h), range(h - 1, -1, -1)):
+        sold, seen = np.zeros(len(share)), np.zeros(len(share))
+        for t in order:
+            above[:, t] += sold
+            below[:, t] += seen
+            sold, seen = keep * (sold + units[:, t]), keep * (seen + plain[:, t])
+    return np.where(below >= MIN_AROUND, above / np.maximum(below, MIN_AROUND), 0.0)
+
+
+def _plain(panel: DemandPanel) -> Doubles:
+    """Return 1 for buckets without event or promotion, else 0, shape (n, n_history)."""
+    h = panel.calendar.n_history
+    plain = np.ones((panel.n_series, h), np.bool_)
+    for name in panel.regressors:
+        if name != PRICE:
+            plain &= regressor_values(panel, name)[..., :h] == 0
+    return plain.astype(np.float64) if plain.mean() >= MIN_PLAIN else np.ones(plain.shape)
