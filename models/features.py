@@ -34,6 +34,9 @@ PRICE = "price_relative"
 START_BUCKETS = {"D": 3.0, "W": 1.0, "M": 1.0}
 """What is expected of a series before it sells counts as much as so many buckets of its own."""
 
+LEAST_LEVEL = 0.02
+"""Units per bucket: long-run levels below it are too rare to tell apart."""
+
 CYCLES = (4, 8)
 """Cycles over which the buckets in the target's phase are averaged."""
 
@@ -124,13 +127,15 @@ def read_history(panel: DemandPanel, start: Doubles, effect: Doubles) -> History
     demand = np.divide(weighted, seen, out=np.zeros((n, h)), where=seen > 0)
     n_start = START_BUCKETS[panel.calendar.bucket]
     begun = np.logical_or.accumulate(seen > 0, axis=1)
+    total, count = _running(weighted, 1), _running(seen, 1)
+    # One bucket more at the long-run level: it holds a level above zero, and pulls it neither up nor down on average.
+    usual = np.maximum((total + n_start * start[:, None]) / (count + n_start), LEAST_LEVEL)
     smooth = []
     for half_life in rhythm.half_lives:
         keep = 0.5 ** (1 / half_life)
         above, below, level = n_start * start, np.full(n, n_start), np.zeros((n, h + 1))
         for t in range(h + 1):
-            # Half a unit in one more bucket keeps the level of a series without sales above zero.
-            level[:, t] = (above + 0.5) / (below + 1)
+            level[:, t] = (above + usual[:, t]) / (below + 1)
             if t < h:
                 kept = np.where(begun[:, t], keep, 1.0)
                 above, below = kept * above + weighted[:, t], kept * below + seen[:, t]
@@ -143,8 +148,8 @@ def read_history(panel: DemandPanel, start: Doubles, effect: Doubles) -> History
         seen=seen,
         share=share,
         effect=effect,
-        total=_running(weighted, 1),
-        count=_running(seen, 1),
+        total=total,
+        count=count,
         squares=_running(demand * weighted, 1),
         positive=_running(np.where(demand > 0, seen, 0.0), 1),
         smooth=tuple(smooth),

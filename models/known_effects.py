@@ -95,7 +95,8 @@ def learn_known_effects(panel: DemandPanel) -> KnownEffects:
     share = np.where(on_offer(part)[:, :h], part.available.astype(np.float64), 0.0)
     level = _local_level(part, share)
     row, bucket = np.nonzero((share > 0) & (level > 0))
-    if not columns or len(row) < MIN_CELLS:
+    block = bucket * N_BLOCKS // max(1, h)
+    if not columns or len(row) < MIN_CELLS or len(np.unique(block)) < N_FOLDS:
         return KnownEffects()
     exposure = (share * level)[row, bucket]
     values = []
@@ -103,13 +104,13 @@ def learn_known_effects(panel: DemandPanel) -> KnownEffects:
         found = _values(part, column)
         values.append(sparse.csr_matrix((found[bucket] if found.ndim == 1 else found[row, bucket])[:, None]))
     search = GridSearchCV(
-        PoissonRegressor(max_iter=300, tol=1e-5),
+        PoissonRegressor(max_iter=1000, tol=1e-5),
         {"alpha": list(PENALTIES)},
         scoring="neg_mean_poisson_deviance",
         cv=GroupKFold(N_FOLDS),
     )
     demand = part.units[row, bucket] / exposure
-    search.fit(sparse.hstack(values, format="csr"), demand, groups=bucket * N_BLOCKS // h, sample_weight=exposure)
+    search.fit(sparse.hstack(values, format="csr"), demand, groups=block, sample_weight=exposure)
     effects = search.best_estimator_.coef_.tolist()
     return KnownEffects(tuple(replace(c, effect=effect) for c, effect in zip(columns, effects, strict=True)))
 

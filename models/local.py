@@ -111,17 +111,19 @@ class LocalMean:
 def recent_level(demand: Doubles, curve: Doubles, half_life: float) -> Doubles:
     """Return weighted demand over the weighted curve of the same buckets, shape (n,).
 
-    ``demand`` (n, n_history) has NaN where unseen. Half a unit in one more bucket keeps a series without sales, or
-    without history, above zero.
+    ``demand`` (n, n_history) has NaN where unseen. One bucket more at the level of all the history (and there half a
+    unit in one more) keeps a series without sales, or without history, above zero, and biases no other.
     """
     n, n_history = demand.shape
     keep = 0.5 ** (1 / half_life)
     above, below = np.zeros(n), np.zeros(n)
+    total, exposure = np.full(n, 0.5), np.ones(n)
     for t in range(n_history):
         known = np.isfinite(demand[:, t])
-        above = keep * above + np.where(known, demand[:, t], 0.0)
-        below = keep * below + np.where(known, curve[:, t], 0.0)
-    return (above + 0.5) / (below + 1.0)
+        sold, expected = np.where(known, demand[:, t], 0.0), np.where(known, curve[:, t], 0.0)
+        above, below = keep * above + sold, keep * below + expected
+        total, exposure = total + sold, exposure + expected
+    return (above + total / exposure) / (below + 1.0)
 
 
 def fit_local(panel: DemandPanel, model: LocalModel, max_fits: int, executor: Executor) -> PooledForecast:

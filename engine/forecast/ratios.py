@@ -49,7 +49,7 @@ class RatioTable:
 
     ratio: Floats
     level: Floats
-    spread: Floats
+    shared: Floats
     rank: npt.NDArray[np.int32]
     own: Floats
     item_id: npt.NDArray[np.object_]
@@ -93,9 +93,9 @@ def ratio_table(past: Backcast) -> RatioTable:
         rank[:, o] = position[keep]
     seen = sorted_level[:, -1] > 0 if len(keep) else np.zeros(n_origins, np.bool_)
     ratio, shape, sorted_level, rank = ratio[seen], shape[seen], sorted_level[seen], rank[:, seen]
-    spread = _levelled(ratio, shape, sorted_level)
+    shared = _levelled(ratio, shape, sorted_level)
     own = _own_factor(ratio, sorted_level, rank)
-    return RatioTable(ratio, sorted_level, spread, rank, own, past.item_id[keep], past.location_id[keep], n_stretches)
+    return RatioTable(ratio, sorted_level, shared, rank, own, past.item_id[keep], past.location_id[keep], n_stretches)
 
 
 def forecast_level(mean: Floats) -> Floats:
@@ -142,7 +142,7 @@ def _completed(ratio: Floats, known: npt.NDArray[np.bool_], bound: npt.NDArray[n
 
 
 def _levelled(ratio: Floats, shape: Floats, level: Floats) -> Floats:
-    """Cap the ratios and set their mean around every level to 1, in place; return the spread of stretch means.
+    """Cap the ratios and set their mean around every level to 1, in place; return the shared spread at every level.
 
     The mean at a level is that of its neighbours at each origin, averaged over the origins with equal weight as
     paths draw them, so a shock common to one origin stays. A stretch's ratios are weighted by the forecast
@@ -162,12 +162,21 @@ def _levelled(ratio: Floats, shape: Floats, level: Floats) -> Floats:
     mean = np.interp(np.log(level), grid, np.mean(at_grid, axis=0))
     mean = np.where(mean > 0, mean, 1)
     ratio /= mean[:, :, None].astype(np.float32)
-    stretch = (stretch / mean).reshape(-1)[by_level]
-    around = max(BIN_STRETCHES, len(by_level) // BINS)
-    variance = np.maximum(_running_mean(stretch**2, around) - _running_mean(stretch, around) ** 2, 0)
-    spread = np.zeros_like(level)
-    spread.reshape(-1)[by_level] = np.sqrt(variance)
-    return spread
+    return np.asarray(_shared(stretch, level, grid, width) / mean, dtype=np.float32)
+
+
+def _shared(stretch: Doubles, level: Floats, grid: Doubles, width: int) -> Doubles:
+    """Return the standard deviation over origins of the mean stretch at every level, less what chance explains."""
+    if len(level) == 1:
+        return np.zeros(level.shape)
+    means, chances = [], []
+    for o in range(len(level)):
+        mean = _running_mean(stretch[o], width)
+        chance = np.maximum(_running_mean(stretch[o] ** 2, width) - mean**2, 0) / width
+        means.append(np.interp(grid, np.log(level[o]), mean))
+        chances.append(np.interp(grid, np.log(level[o]), chance))
+    variance = np.maximum(np.var(means, axis=0, ddof=1) - np.mean(chances, axis=0), 0)
+    return np.asarray(np.interp(np.log(level), grid, np.sqrt(variance)), dtype=np.float64)
 
 
 def _ordered_sum(values: Doubles | Floats) -> Doubles:

@@ -56,7 +56,9 @@ def test_window_and_weekday_means_equal_a_slow_reading(panel: DemandPanel, row: 
     age = origin - 1 - np.arange(origin)
     # What was expected at first counts as three buckets just before the first one on sale, and fades as they do.
     first = START_BUCKETS["D"] * keep ** max(0, origin - int(np.argmax(seen > 0)))
-    scale = ((demand * seen)[:origin] * keep**age).sum() + 0.5 + first * START
+    # One bucket more at the long-run level.
+    usual = ((demand * seen)[:origin].sum() + START_BUCKETS["D"] * START) / (seen[:origin].sum() + START_BUCKETS["D"])
+    scale = ((demand * seen)[:origin] * keep**age).sum() + usual + first * START
     scale /= (seen[:origin] * keep**age).sum() + 1 + first
     got = rows_of(panel, [row], [origin], [step])[0]
     assert got[0] == step
@@ -67,6 +69,13 @@ def test_window_and_weekday_means_equal_a_slow_reading(panel: DemandPanel, row: 
     for column, n_cycles in enumerate(CYCLES, start=first_cycle):
         same = [t for t in range(origin) if (origin + step - t) % 7 == 0][-n_cycles:]
         np.testing.assert_allclose(got[column], slow_mean(demand[same], seen[same]) / scale, rtol=1e-5)
+
+
+def test_the_scale_of_steady_demand_is_that_demand(panel: DemandPanel) -> None:
+    steady = replace(panel, units=np.full_like(panel.units, 8), available=np.ones_like(panel.available))
+    ones = np.ones((panel.n_series, panel.calendar.n_buckets))
+    history = read_history(steady, 8 * np.ones(panel.n_series), ones)
+    np.testing.assert_allclose(history.scale, 8)
 
 
 @pytest.mark.parametrize("bucket", ["D", "W", "M"])

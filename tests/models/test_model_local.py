@@ -115,8 +115,8 @@ def test_parameters_keep_every_bit_in_the_state() -> None:
 def test_the_recent_level_is_weighted_demand_over_the_weighted_curve() -> None:
     demand = np.array([[4.0, np.nan, 8.0]])
     curve = np.array([[1.0, 5.0, 2.0]])
-    # Half-life 1: weights 1/4, 1/2 (unseen), 1. (4/4 + 8 + 0.5) / (1/4 + 2 + 1)
-    assert recent_level(demand, curve, 1.0)[0] == pytest.approx(9.5 / 3.25)
+    # Half-life 1: weights 1/4, 1/2 (unseen), 1. (4/4 + 8 + u) / (1/4 + 2 + 1), u = (4 + 8 + 0.5) / (1 + 2 + 1)
+    assert recent_level(demand, curve, 1.0)[0] == pytest.approx((9 + 12.5 / 4) / 3.25)
 
 
 def test_seasons_are_sines_and_cosines_of_the_day_since_1970() -> None:
