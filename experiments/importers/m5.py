@@ -17,6 +17,7 @@ import pandas as pd
 from engine.errors import DataError
 from experiments.importers.m5_calendar import calendar_events
 from experiments.importers.sources import (
+    NO_SUPPLY,
     as_dates,
     as_text,
     default_supply,
@@ -61,6 +62,7 @@ def import_tables(src: Path, store: str | None = None) -> dict[str, pd.DataFrame
         ("days without a price after the first priced week", len(off), 0.0, "in_stock = 0"),
         ("days sold without a price", off_sold, 0.0, "in_stock = 0 kept beside the units"),
         ("items with a first priced week", len(launch), 0.0, "launch_date in item_locations"),
+        NO_SUPPLY,
     ]
     return {
         "sales": sales,

@@ -88,6 +88,15 @@ def as_dates(values: Any) -> pd.Series[Any]:
     return pd.Series(pd.to_datetime(values)).dt.normalize().astype("datetime64[ns]")
 
 
+NO_SUPPLY = (
+    "data sets without a supplier",
+    1,
+    0.0,
+    "one row of supply is assumed: 14 days of lead time, weekly review",
+)
+"""The finding of an import that adds `default_supply`."""
+
+
 def default_supply() -> pd.DataFrame:
     """Return the link that stands in where a data set states none: two weeks of lead time, reviewed weekly."""
     return pd.DataFrame(

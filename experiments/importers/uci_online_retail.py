@@ -16,6 +16,7 @@ import pandas as pd
 from engine.errors import ConfigError
 from experiments.importers.cancellations import match_cancellations
 from experiments.importers.sources import (
+    NO_SUPPLY,
     as_dates,
     as_text,
     default_supply,
@@ -62,6 +63,7 @@ def import_tables(src: Path, store: str | None = None) -> dict[str, pd.DataFrame
     findings: Findings = []
     lines = _read_lines(src, findings)
     orders = _cancel(_goods(lines, findings), findings)
+    findings.append(NO_SUPPLY)
     return {
         "sales": _sales(orders),
         "items": _items(orders),

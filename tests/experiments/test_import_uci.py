@@ -56,6 +56,7 @@ def test_a_cancellation_removes_the_line_it_cancels(lines_csv: Path):
 
 def test_what_is_left_out_is_listed(lines_csv: Path):
     told = findings(import_tables("uci-online-retail", lines_csv))
+    assert told["no supplier is stated"] == (1, 0.0)
     assert told["lines read"] == (12, -1.0)
     assert told["stock codes that differ in case only"] == (1, 4.0)
     assert told["postage, fees, vouchers, manual and test codes"] == (1, 1.0)
