@@ -88,12 +88,7 @@ def as_dates(values: Any) -> pd.Series[Any]:
     return pd.Series(pd.to_datetime(values)).dt.normalize().astype("datetime64[ns]")
 
 
-NO_SUPPLY = (
-    "data sets without a supplier",
-    1,
-    0.0,
-    "one row of supply is assumed: 14 days of lead time, weekly review",
-)
+NO_SUPPLY = ("no supplier is stated", 1, 0.0, "assumed: one row in supply, 14 days of lead time, weekly review")
 """The finding of an import that adds `default_supply`."""
 
 
