@@ -41,6 +41,9 @@ MIN_PLAIN = 0.2
 """With a lesser share of buckets free of events and promotions, the level is read from all."""
 
 PENALTIES = (1e-3, 1e-4, 1e-5)
+MAX_KINDS = 60
+"""A common regressor with more values than this is no countdown to an event, and counts by its value."""
+
 N_FOLDS, N_BLOCKS = 3, 6
 BOUND = 2.0
 """An effect is at most this many natural logarithms up or down."""
@@ -118,8 +121,8 @@ def learn_known_effects(panel: DemandPanel) -> KnownEffects:
 def _columns(panel: DemandPanel) -> tuple[Column, ...]:
     """Return the columns that a history can tell anything of, without effects yet.
 
-    Of a common regressor of days every value is a column of its own, so the days before a festival need not follow a
-    straight line; other regressors count by their value.
+    Of a common regressor of days with few values every value is a column of its own, so the days before a festival need
+    not follow a straight line; other regressors count by their value.
     """
     out = []
     if panel.calendar.bucket == "D":
@@ -129,7 +132,7 @@ def _columns(panel: DemandPanel) -> tuple[Column, ...]:
         if not past.size or past.max() <= past.min():
             continue
         kinds = np.unique(past[past != 0]) if past.ndim == 1 else np.zeros(0)
-        if panel.calendar.bucket == "D" and past.ndim == 1:
+        if panel.calendar.bucket == "D" and 0 < len(kinds) <= MAX_KINDS:
             out += [Column(name, float(value), 1.0, 0.0) for value in kinds.tolist()]
         else:
             out.append(Column(name, None, float(np.abs(past).max()), 0.0))

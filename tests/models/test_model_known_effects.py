@@ -75,6 +75,13 @@ def test_noise_has_next_to_no_effect() -> None:
     assert abs(effect) < 0.03
 
 
+def test_a_common_regressor_of_many_values_counts_by_its_value() -> None:
+    panel = world()
+    warmth = np.random.default_rng(2).normal(0, 1, panel.calendar.n_buckets).astype(np.float32)
+    found = learn_known_effects(replace(panel, regressors={**panel.regressors, "warmth": warmth}))
+    assert [column.value for column in found.columns if column.name == "warmth"] == [None]
+
+
 def test_sold_out_days_do_not_hide_a_festival() -> None:
     panel = world()
     units, available = np.array(panel.units), np.array(panel.available)
