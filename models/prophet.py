@@ -29,6 +29,9 @@ from models.local_learning import Learnt, LocalTask
 logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)
 from prophet import Prophet as ProphetModel  # noqa: E402
 
+LOGGERS = ("prophet", "prophet.models", "cmdstanpy")
+"""A filter holds for one logger and not for those below it."""
+
 N_CHANGEPOINTS = 12
 REGRESSOR_PRIOR_SCALE = 1.0
 N_HEAD = 5 + 2 * N_CHANGEPOINTS
@@ -77,7 +80,7 @@ class ProphetCurve:
         rows["ds"] = task.days.astype("datetime64[D]").astype("datetime64[ns]")
         rows["y"] = task.demand
         rows = rows[np.isfinite(task.demand)]
-        with _quiet(), warnings.catch_warnings(record=True) as caught:
+        with _collected() as logged, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model = ProphetModel(
                 n_changepoints=min(N_CHANGEPOINTS, max(1, len(rows) // 10)),
@@ -90,7 +93,9 @@ class ProphetCurve:
             for name in names:
                 model.add_regressor(name, prior_scale=REGRESSOR_PRIOR_SCALE, standardize=False)
             model.fit(rows)
-        return Learnt(_numbers(model, task.columns.shape[1]), tuple(sorted({str(w.message) for w in caught})))
+        return Learnt(
+            _numbers(model, task.columns.shape[1]), tuple(sorted(logged.warned | {str(w.message) for w in caught}))
+        )
 
     def curve(self, params: Doubles, columns: Design) -> Doubles:
         """Return Prophet's mean of every bucket, shape (n, n_buckets), at least 1 % of the largest demand fitted."""
@@ -118,18 +123,32 @@ class ProphetCurve:
         return ratio[:, None] * curve[:, n_history : n_history + horizon]
 
 
+class _Collect(logging.Filter):
+    """Keeps log records from being shown, and what they warned of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.warned: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # Stan's own words name files of this run, and Prophet tells what follows from them.
+        if record.levelno >= logging.WARNING and record.name.startswith("prophet"):
+            self.warned.add(record.getMessage())
+        return False
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Prophet and Stan from logging every run."""
-    loggers = [logging.getLogger(name) for name in ("prophet", "cmdstanpy")]
-    before = [logger.disabled for logger in loggers]
+def _collected() -> Iterator[_Collect]:
+    """Keep Prophet and Stan from logging every run, and collect what they warn of."""
+    collect = _Collect()
+    loggers = [logging.getLogger(name) for name in LOGGERS]
     for logger in loggers:
-        logger.disabled = True
+        logger.addFilter(collect)
     try:
-        yield
+        yield collect
     finally:
-        for logger, disabled in zip(loggers, before, strict=True):
-            logger.disabled = disabled
+        for logger in loggers:
+            logger.removeFilter(collect)
 
 
 def _numbers(model: ProphetModel, n_effects: int) -> Doubles:

@@ -14,7 +14,7 @@ from engine.forecast.conformance import check_forecaster
 from engine.forecast.synthetic import synthetic_panel
 from models.local_design import Design
 from models.local_learning import LocalTask
-from models.prophet import N_CHANGEPOINTS, REGRESSOR_PRIOR_SCALE, Prophet, ProphetCurve, ProphetParams, _quiet
+from models.prophet import N_CHANGEPOINTS, REGRESSOR_PRIOR_SCALE, Prophet, ProphetCurve, ProphetParams, _collected
 
 make = partial(Prophet, ProphetParams(max_local_fits=2))
 
@@ -51,7 +51,7 @@ def test_the_curve_is_prophets_own_mean_inside_the_history(trial: tuple[LocalTas
         seasonality_mode="multiplicative", uncertainty_samples=0,
     )  # fmt: skip
     original.add_regressor("x0", prior_scale=REGRESSOR_PRIOR_SCALE, standardize=False)
-    with _quiet():
+    with _collected():
         expected = original.fit(rows).predict(rows)["yhat"].to_numpy()
     curve = ProphetCurve().curve(ProphetCurve().learn(task).params[None], columns)[0, :N_DAYS]
     np.testing.assert_allclose(curve[np.isfinite(task.demand)], expected, rtol=1e-6)
@@ -86,3 +86,14 @@ def test_it_is_silent_and_leaves_loggers_as_they_were(
     ProphetCurve().learn(trial[0])
     assert capfd.readouterr() == ("", "")
     assert {name: logging.getLogger(name).disabled for name in before} == before
+
+
+def test_what_prophet_warns_of_is_collected_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+    with _collected() as told:
+        logging.getLogger("prophet.models").warning("Falling back to Newton.")
+        logging.getLogger("prophet").info("Disabling daily seasonality.")
+        logging.getLogger("cmdstanpy").warning("Chain [1] failed, see /tmp/some-file.txt")
+    assert told.warned == {"Falling back to Newton."}
+    assert caplog.text == ""
+    logging.getLogger("prophet.models").warning("shown again")
+    assert "shown again" in caplog.text
