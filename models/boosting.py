@@ -190,7 +190,7 @@ class TreeMean:
 def _learn(panel: DemandPanel, length: int, params: BoostingParams, n_threads: int) -> TreeMean | None:
     """Return the model of a panel sorted by key; None if it holds too few rows."""
     codes, effects = _codes(panel), learn_known_effects(panel)
-    start = learn_cold_start(panel, codes, effects(panel))
+    start = learn_cold_start(panel, codes, effects)
     inputs = TreeInputs(codes, tuple(sorted(panel.regressors)), start, effects)
     features, labels, weights = _rows(panel, inputs, length, params)
     if len(labels) < MIN_ROWS or not labels.any():

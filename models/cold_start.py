@@ -7,7 +7,7 @@ enough on sale. The penalty is chosen by cross-validation, so attributes that te
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -27,7 +27,7 @@ MIN_SEEN = {"D": 56, "W": 13, "M": 6}
 """Buckets on sale from which on a series tells others what to expect."""
 
 MIN_SERIES, MAX_SERIES = 40, 20_000
-"""With fewer such series nothing is learnt; of more, evenly spaced ones are read."""
+"""Of many series, so many evenly spaced ones are read; with fewer than enough of those nothing is learnt."""
 
 RECENT = {"D": 364, "W": 52, "M": 12}
 """Latest buckets whose mean demand is learnt from."""
@@ -90,18 +90,19 @@ def nothing_learnt(codes: Codes) -> ColdStart:
     return ColdStart(codes, {}, (0.0, 1.0, 0.0), 0.0, 0.0)
 
 
-def learn_cold_start(panel: DemandPanel, codes: Codes, effect: Doubles) -> ColdStart:
-    """Learn from the series of a panel, in its order; ``effect`` is the known factor on demand, (n, n_buckets)."""
+def learn_cold_start(panel: DemandPanel, codes: Codes, effects: Callable[[DemandPanel], Doubles]) -> ColdStart:
+    """Learn from the series of a panel, in its order; ``effects`` gives the known factors on demand, (n, n_buckets)."""
+    if panel.n_series < MIN_SERIES:
+        return nothing_learnt(codes)
     bucket, h = panel.calendar.bucket, panel.calendar.n_history
-    seen = np.where(on_offer(panel)[:, :h], panel.available.astype(np.float64), 0.0) * effect[:, :h]
-    known = np.flatnonzero((seen > 0).sum(axis=1) >= MIN_SEEN[bucket])
-    if len(known) > MAX_SERIES:
-        known = known[np.rint(np.linspace(0, len(known) - 1, MAX_SERIES)).astype(np.int64)]
+    read = panel.take(np.unique(np.rint(np.linspace(0, panel.n_series - 1, MAX_SERIES)).astype(np.int64)))
+    share = np.where(on_offer(read)[:, :h], read.available, 0)
     latest = slice(max(0, h - RECENT[bucket]), h)
-    exposure = seen[known, latest].sum(axis=1)
-    known, exposure = known[exposure > 0], exposure[exposure > 0]
-    part = panel.take(known)
-    demand = np.where(seen[known, latest] > 0, part.units[:, latest], 0).sum(axis=1, dtype=np.float64) / exposure
+    exposure = (share[:, latest] * effects(read)[:, latest]).sum(axis=1, dtype=np.float64)
+    known = np.flatnonzero(((share > 0).sum(axis=1) >= MIN_SEEN[bucket]) & (exposure > 0))
+    part = read.take(known)
+    units = np.where(share[known, latest] > 0, part.units[:, latest], 0)
+    demand = units.sum(axis=1, dtype=np.float64) / exposure[known]
     if len(known) < MIN_SERIES or not demand.any():
         return nothing_learnt(codes)
     mean, deviation = _price_scale(part)
@@ -117,12 +118,12 @@ def learn_cold_start(panel: DemandPanel, codes: Codes, effect: Doubles) -> ColdS
     )
     search.fit(sparse.hstack(columns, format="csr"), demand / demand.mean())
     best = search.best_estimator_
-    effects, at = {}, 1
+    by_attribute, at = {}, 1
     for name in found:
-        effects[name] = tuple(best.coef_[at : at + len(codes[name])].tolist())
+        by_attribute[name] = tuple(best.coef_[at : at + len(codes[name])].tolist())
         at += len(codes[name])
     base = float(best.intercept_ + np.log(demand.mean()))
-    return ColdStart(codes, effects, (mean, deviation, float(best.coef_[0])), base, float(demand.max()))
+    return ColdStart(codes, by_attribute, (mean, deviation, float(best.coef_[0])), base, float(demand.max()))
 
 
 def _one_hot(codes: npt.NDArray[np.int64], n_codes: int) -> sparse.csr_matrix:

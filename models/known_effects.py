@@ -92,7 +92,7 @@ def learn_known_effects(panel: DemandPanel) -> KnownEffects:
     """Learn from the history of a panel, in its order; without enough of it there are no effects."""
     h = panel.calendar.n_history
     columns = _columns(panel)
-    total = np.cumsum(panel.units, axis=1, dtype=np.float64)[:, -1] if h else np.zeros(panel.n_series)
+    total = panel.units.sum(axis=1, dtype=np.float64)
     best = np.sort(np.argsort(-total, kind="stable")[: max(1, MAX_CELLS // max(1, h))])
     part = panel.take(best)
     share = np.where(on_offer(part)[:, :h], part.available.astype(np.float64), 0.0)

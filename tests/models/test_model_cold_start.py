@@ -28,7 +28,7 @@ def world(n_series: int = PANEL.n_series) -> DemandPanel:
 
 
 def learn(panel: DemandPanel) -> ColdStart:
-    return learn_cold_start(panel, CODES, np.ones((panel.n_series, panel.calendar.n_buckets)))
+    return learn_cold_start(panel, CODES, lambda part: np.ones((part.n_series, part.calendar.n_buckets)))
 
 
 def newcomer(panel: DemandPanel, category: str | None, price: float | None) -> DemandPanel:
