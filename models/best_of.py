@@ -4,7 +4,8 @@ Every candidate is fitted once, at the earliest cutoff, and stays frozen while i
 loss is the pinball loss of demand summed over each series' protection interval, in money, pooled over the series of
 a segment and the cutoffs. A baseline is always in the race and holds a segment until a challenger, in the order given,
 beats the holder by the margin. Those chosen are then fitted to everything. A series that sells too seldom goes to the
-baseline; a new one to the first candidate that says of itself that it can start cold, else to the baseline.
+baseline; a new one to the first candidate that says of itself that it can start cold and did not fail, else to the
+baseline. Series unknown at the fit go there too, if that candidate was fitted, for any series.
 """
 
 from __future__ import annotations
@@ -79,8 +80,9 @@ class BestOf:
         segments = segment(ordered)
         baseline = self.candidates[0]
         table, chosen, notes = self._race(ordered, segments)
-        cold = (c.name for c in self.candidates if getattr(c, "cold_start", False))
-        newcomer = next(cold, baseline.name) if chosen else baseline.name
+        raced = set(table["model"])
+        cold = (c.name for c in self.candidates if getattr(c, "cold_start", False) and c.name in raced)
+        newcomer = next(cold, baseline.name)
         chosen = {**chosen, "new": newcomer}
         model = np.array([chosen.get(name, baseline.name) for name in segments.name], dtype=object)
         fitted: dict[str, Fitted] = {}

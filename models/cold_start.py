@@ -20,14 +20,15 @@ from sklearn.model_selection import GridSearchCV, KFold
 from engine.demand.on_offer import on_offer
 from engine.demand.panel import DemandPanel
 from models.features import Codes, coded
+from models.segments import MIN_SEEN
 
 Doubles = npt.NDArray[np.float64]
 
-MIN_SEEN = {"D": 56, "W": 13, "M": 6}
-"""Buckets on sale from which on a series tells others what to expect."""
-
 MIN_SERIES, MAX_SERIES = 40, 20_000
 """Of many series, so many evenly spaced ones are read; with fewer than enough of those nothing is learnt."""
+
+CHUNK_SERIES = 1024
+"""Series read at once."""
 
 RECENT = {"D": 364, "W": 52, "M": 12}
 """Latest buckets whose mean demand is learnt from."""
@@ -53,7 +54,7 @@ class ColdStart:
     base
         Log demand per bucket before effects.
     most
-        Largest demand per bucket that was seen, and so the most to expect.
+        Largest mean demand per bucket of a series learnt from, and so the most to expect.
     """
 
     codes: Codes
@@ -95,15 +96,20 @@ def learn_cold_start(panel: DemandPanel, codes: Codes, effects: Callable[[Demand
     if panel.n_series < MIN_SERIES:
         return nothing_learnt(codes)
     bucket, h = panel.calendar.bucket, panel.calendar.n_history
-    read = panel.take(np.unique(np.rint(np.linspace(0, panel.n_series - 1, MAX_SERIES)).astype(np.int64)))
-    share = np.where(on_offer(read)[:, :h], read.available, 0)
+    chosen = np.unique(np.rint(np.linspace(0, panel.n_series - 1, MAX_SERIES)).astype(np.int64))
     latest = slice(max(0, h - RECENT[bucket]), h)
-    exposure = (share[:, latest] * effects(read)[:, latest]).sum(axis=1, dtype=np.float64)
-    known = np.flatnonzero(((share > 0).sum(axis=1) >= MIN_SEEN[bucket]) & (exposure > 0))
-    part = read.take(known)
-    units = np.where(share[known, latest] > 0, part.units[:, latest], 0)
-    demand = units.sum(axis=1, dtype=np.float64) / exposure[known]
-    if len(known) < MIN_SERIES or not demand.any():
+    exposure, units = np.zeros((2, len(chosen)))
+    for start in range(0, len(chosen), CHUNK_SERIES):
+        rows = slice(start, start + CHUNK_SERIES)
+        read = panel.take(chosen[rows])
+        share = np.where(on_offer(read)[:, latest], read.available[:, latest], 0)
+        exposure[rows] = (share * effects(read)[:, latest]).sum(axis=1, dtype=np.float64)
+        units[rows] = np.where(share > 0, read.units[:, latest], 0).sum(axis=1, dtype=np.float64)
+    long_enough = exposure >= MIN_SEEN[bucket]
+    demand = units[long_enough] / exposure[long_enough]
+    part = panel.take(chosen[long_enough])
+    folds = list(KFold(N_FOLDS, shuffle=True, random_state=0).split(demand)) if len(demand) >= MIN_SERIES else []
+    if not folds or not all(demand[train].any() and demand[test].any() for train, test in folds):
         return nothing_learnt(codes)
     mean, deviation = _price_scale(part)
     found = coded(part, codes)
@@ -114,7 +120,7 @@ def learn_cold_start(panel: DemandPanel, codes: Codes, effects: Callable[[Demand
         PoissonRegressor(max_iter=1000, tol=1e-6),
         {"alpha": list(PENALTIES)},
         scoring="neg_mean_poisson_deviance",
-        cv=KFold(N_FOLDS, shuffle=True, random_state=0),
+        cv=folds,
     )
     search.fit(sparse.hstack(columns, format="csr"), demand / demand.mean())
     best = search.best_estimator_

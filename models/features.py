@@ -1,9 +1,9 @@
 """Features of the global model: what a series tells at an origin, and what is known of a future bucket.
 
-Everything is read from one series' own history before the origin and from its known future, so a row is
-the same alone or in a batch. Demand is sales over exposure, and counts with it: the share of the bucket on sale times
-the known effect of its events, promotions and weekday. No bucket is left out for having sold out early, since it sold
-out by selling fast: without those a level comes out low. A bucket without any time on sale, or not on offer,
+Given a fit, everything is read from one series' own history before the origin and from its known future, so a row
+is the same alone or in a batch. Demand is sales over exposure, and counts with it: the share of the bucket on sale
+times the known effect of its events, promotions and weekday. No bucket is left out for having sold out early, since it
+sold out by selling fast: without those a level comes out low. A bucket without any time on sale, or not on offer,
 counts for nothing.
 """
 

@@ -25,7 +25,6 @@ from models.features import PRICE
 from models.local_design import regressor_values
 
 Doubles = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 MAX_CELLS = 200_000
 """Series times buckets that are learnt from: the best sellers, which tell most."""
@@ -91,17 +90,23 @@ WEEKDAY = ""
 def learn_known_effects(panel: DemandPanel) -> KnownEffects:
     """Learn from the history of a panel, in its order; without enough of it there are no effects."""
     h = panel.calendar.n_history
-    columns = _columns(panel)
+    if not panel.n_series or not h:
+        return KnownEffects()
     total = panel.units.sum(axis=1, dtype=np.float64)
-    best = np.sort(np.argsort(-total, kind="stable")[: max(1, MAX_CELLS // max(1, h))])
+    best = np.sort(np.argsort(-total, kind="stable")[: max(1, MAX_CELLS // h)])
     part = panel.take(best)
+    columns = _columns(part)
     share = np.where(on_offer(part)[:, :h], part.available.astype(np.float64), 0.0)
     level = _local_level(part, share)
     row, bucket = np.nonzero((share > 0) & (level > 0))
-    block = bucket * N_BLOCKS // max(1, h)
+    block = bucket * N_BLOCKS // h
     if not columns or len(row) < MIN_CELLS or len(np.unique(block)) < N_FOLDS:
         return KnownEffects()
     exposure = (share * level)[row, bucket]
+    demand = part.units[row, bucket] / exposure
+    folds = list(GroupKFold(N_FOLDS).split(demand, groups=block))
+    if not all(demand[train].any() and demand[test].any() for train, test in folds):
+        return KnownEffects()
     values = []
     for column in columns:
         found = _values(part, column)
@@ -110,10 +115,9 @@ def learn_known_effects(panel: DemandPanel) -> KnownEffects:
         PoissonRegressor(max_iter=1000, tol=1e-5),
         {"alpha": list(PENALTIES)},
         scoring="neg_mean_poisson_deviance",
-        cv=GroupKFold(N_FOLDS),
+        cv=folds,
     )
-    demand = part.units[row, bucket] / exposure
-    search.fit(sparse.hstack(values, format="csr"), demand, groups=block, sample_weight=exposure)
+    search.fit(sparse.hstack(values, format="csr"), demand, sample_weight=exposure)
     effects = search.best_estimator_.coef_.tolist()
     return KnownEffects(tuple(replace(c, effect=effect) for c, effect in zip(columns, effects, strict=True)))
 
@@ -166,10 +170,14 @@ def _local_level(panel: DemandPanel, share: Doubles) -> Doubles:
 
 
 def _plain(panel: DemandPanel) -> Doubles:
-    """Return 1 for buckets without event or promotion, else 0, shape (n, n_history)."""
+    """Return 1 for buckets without event or promotion, else 0, shape (n, n_history).
+
+    What is not zero nearly always, such as a temperature, is neither.
+    """
     h = panel.calendar.n_history
     plain = np.ones((panel.n_series, h), np.bool_)
     for name in panel.regressors:
-        if name != PRICE:
-            plain &= regressor_values(panel, name)[..., :h] == 0
+        without = regressor_values(panel, name)[..., :h] == 0
+        if name != PRICE and without.mean() >= MIN_PLAIN:
+            plain &= without
     return plain.astype(np.float64) if plain.mean() >= MIN_PLAIN else np.ones(plain.shape)

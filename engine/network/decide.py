@@ -8,7 +8,7 @@ purchase link shares nothing and keeps its own least-cost order.
 1. *Help.* Lateral transfers and second sources are taken from the least-cost solution in which every cell's
    unmet demand until its next order arrives is priced at what its target implies (`engine.policy.implied`) and
    primary links may adapt, in parts of lots, since the next step decides them. Trips that the primary links make
-   anyway are free, and nobody gives what its own target needs until its own order lands
+   anyway are free, and under a service target nobody gives what it needs to reach that until its own order lands
    (`engine.network.formulate`). An option takes part if it could pay at the solution without any help: its receiver
    is expected to run short before its primary order lands and it lands earlier (or that order is curbed), its first
    lot saves money, and the most that it and others could save covers their trip.
@@ -43,7 +43,7 @@ from engine.network.tiers import (
 )
 from engine.network.types import BINDING, DO_NOTHING, FAIR_SHARE, FROM_COST, FROM_PRIMARY_RULE, Network
 from engine.plan.types import SolveReport
-from engine.policy.cost import cost_horizon, own_horizon
+from engine.policy.cost import cost_horizon, help_horizon, own_horizon
 from engine.policy.implied import implied_shortage_cost
 from engine.policy.service import expected_service
 from engine.policy.targets import stock_targets
@@ -177,7 +177,7 @@ def _help(
     related = np.flatnonzero(np.isin(item_of, item_of[secondary]))
     cells = _priced_cells(network, demand, rule, np.unique(options.cell[related]))
     # Beyond its next order a cell is not short for good: that order answers for it.
-    cost = SampleCost(cells, options, demand.later, own_horizon(cells, options, demand.later, rule), rule, related)
+    cost = SampleCost(cells, options, demand.later, help_horizon(cells, options, demand.later, rule), rule, related)
     curbed = start < own
     lost = _lost_before_landing(cost, options, start, curbed)
     taking_part = _pays(problem, cost, start, lost, secondary & _earlier(network, curbed))

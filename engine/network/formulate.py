@@ -164,7 +164,8 @@ def _sure_stock(network: Network, scenarios: Scenarios, pairs: I64) -> F64:
 def _spare_stock(network: Network, scenarios: Scenarios, pairs: I64) -> F64:
     """Return what can be sent from a cell in a bucket, without shortage there until its primary order lands.
 
-    On the share of the paths that is its target; without a primary order, until the end of the horizon.
+    With the probability of its target, which is stricter than a fill rate of that size; without a primary order, until
+    the end of the horizon.
     """
     cells, (rows, bucket) = network.cells, pairs.T
     primary = network.primary_of[rows, None]
@@ -177,9 +178,10 @@ def _spare_stock(network: Network, scenarios: Scenarios, pairs: I64) -> F64:
         after = stock - scenarios.paths[rows, :, t]
         spare = np.where((t >= bucket[:, None]) & (t < until), np.minimum(spare, after), spare)
         stock = np.maximum(after, np.minimum(stock, 0.0))
-    # So many paths may run short.
-    allowed = np.floor((1.0 - cells.target[rows]) * scenarios.n_paths + 1e-9).astype(np.int64)
-    kept = np.take_along_axis(np.sort(spare, axis=1), np.minimum(allowed, scenarios.n_paths - 1)[:, None], axis=1)
+    # So many paths may run short, as `engine.policy.aims` counts them.
+    n_paths = scenarios.n_paths
+    allowed = np.floor(n_paths - np.minimum(cells.target[rows] * (n_paths + 1), n_paths) + 1e-9).astype(np.int64)
+    kept = np.take_along_axis(np.sort(spare, axis=1), np.minimum(allowed, n_paths - 1)[:, None], axis=1)
     return np.asarray(np.maximum(kept[:, 0], 0.0))
 
 

@@ -76,10 +76,7 @@ def cost_horizon(cells: Cells, options: Options, scenarios: Scenarios, rule: Sto
 
     All cells of an item share it (at mean lead time); an item without options has none to cost.
     """
-    _, item = np.unique(cells.item_id.astype(str), return_inverse=True)
-    longest = np.zeros(int(item.max(initial=-1)) + 1, dtype=np.int64)
-    np.maximum.at(longest, item[options.cell], options.next_arrival)
-    return _horizon(cells, options, scenarios, rule, np.minimum(longest[item], scenarios.horizon))
+    return _horizon(cells, options, scenarios, rule, np.minimum(_longest(cells, options), scenarios.horizon))
 
 
 def own_horizon(cells: Cells, options: Options, scenarios: Scenarios, rule: StockRule) -> CostHorizon:
@@ -87,9 +84,27 @@ def own_horizon(cells: Cells, options: Options, scenarios: Scenarios, rule: Stoc
 
     What a plan reports: beyond it the next order answers for demand. A cell without a primary option has none to cost.
     """
+    return _horizon(cells, options, scenarios, rule, np.minimum(_own(cells, options), scenarios.horizon))
+
+
+def help_horizon(cells: Cells, options: Options, scenarios: Scenarios, rule: StockRule) -> CostHorizon:
+    """Return `own_horizon`, and that of its item (`cost_horizon`) for a cell without a primary option."""
+    own = _own(cells, options)
+    until = np.where(own > 0, own, _longest(cells, options))
+    return _horizon(cells, options, scenarios, rule, np.minimum(until, scenarios.horizon))
+
+
+def _longest(cells: Cells, options: Options) -> I64:
+    _, item = np.unique(cells.item_id.astype(str), return_inverse=True)
+    longest = np.zeros(int(item.max(initial=-1)) + 1, dtype=np.int64)
+    np.maximum.at(longest, item[options.cell], options.next_arrival)
+    return longest[item]
+
+
+def _own(cells: Cells, options: Options) -> I64:
     until = np.zeros(cells.n_cells, dtype=np.int64)
     until[options.cell[options.primary]] = options.next_arrival[options.primary]
-    return _horizon(cells, options, scenarios, rule, np.minimum(until, scenarios.horizon))
+    return until
 
 
 def _horizon(cells: Cells, options: Options, scenarios: Scenarios, rule: StockRule, until: I64) -> CostHorizon:

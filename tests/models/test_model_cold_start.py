@@ -79,6 +79,21 @@ def test_too_little_to_learn_from_expects_half_a_unit(panel: DemandPanel) -> Non
     assert (start(panel) == UNKNOWN).all()
 
 
+def test_a_moment_on_sale_tells_nothing() -> None:
+    panel = world()
+    available, units = np.array(panel.available), np.array(panel.units)
+    available[0], units[0] = 0.0, 0.0
+    available[0, -1], units[0, -1] = 0.02, 30.0
+    assert learn(replace(panel, available=available, units=units)).most < 100
+
+
+def test_where_hardly_anything_sells_nothing_is_learnt() -> None:
+    panel = world()
+    units = np.array(panel.units)
+    units[1:] = 0
+    assert (learn(replace(panel, units=units))(panel) == UNKNOWN).all()
+
+
 def test_it_survives_being_written_down() -> None:
     panel = world()
     start = learn(panel)

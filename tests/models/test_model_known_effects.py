@@ -98,6 +98,22 @@ def test_effects_are_bounded_and_a_missing_regressor_has_none(panel: DemandPanel
     assert np.unique(effects(bare)[0]).size <= 7
 
 
+def test_an_empty_panel_or_sales_in_one_stretch_alone_tell_nothing() -> None:
+    panel = world()
+    assert learn_known_effects(panel.take(np.zeros(0, np.int64))).columns == ()
+    units = np.array(panel.units)
+    units[:, :-40] = 0
+    assert learn_known_effects(replace(panel, units=units)).columns == ()
+
+
+def test_a_temperature_does_not_hide_what_a_festival_does() -> None:
+    panel = world()
+    warmth = np.random.default_rng(2).normal(15, 1, panel.calendar.n_buckets).astype(np.float32)
+    found = learn_known_effects(replace(panel, regressors={**panel.regressors, "warmth": warmth}))
+    lift = next(column.effect for column in found.columns if column.name == "event" and column.value == 1.0)
+    assert lift == pytest.approx(LIFT[1.0], abs=0.12)
+
+
 def test_too_short_a_history_tells_nothing() -> None:
     short = synthetic_panel(n_items=2, n_history=30)
     assert learn_known_effects(short).columns == ()
