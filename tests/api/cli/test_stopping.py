@@ -19,6 +19,9 @@ import signal
 from api.cli import main
 from experiments.exchange import plan_writer
 
+# A shell that starts tests in the background has them ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def write_report(*_):
     print("writing", flush=True)
     signal.pause()
