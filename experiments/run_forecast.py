@@ -12,10 +12,14 @@ import pandas as pd
 
 from engine.demand.build import build_panel, choose_calendar, demand_keys
 from engine.execution import Run, processes
+from engine.forecast.choice import backtest_of
+from engine.forecast.overrides import with_overrides
 from engine.forecast.sampling import series_blocks
 from engine.forecast.streams import Streams
 from engine.forecast.summary import aggregate_paths, forecast_by, forecast_table, group_series
+from engine.plan.assemble import assumption_tables
 from engine.tables import Tables
+from experiments.exchange.catalogue import read_catalogue, with_wording
 from experiments.exchange.plan_writer import write_table
 from experiments.exchange.result_folder import refuse_existing, result_folder
 from experiments.forecasters import build_forecaster
@@ -82,14 +86,14 @@ def run_forecast(request: ForecastRequest, run: Run | None = None) -> ForecastRe
 
 
 def _forecast(request: ForecastRequest, settings: Settings, tables: Tables, run: Run) -> dict[str, pd.DataFrame]:
-    calendar, _ = choose_calendar(tables, settings.time, parse_date(request.as_of))
+    calendar, span_notes = choose_calendar(tables, settings.time, parse_date(request.as_of))
     horizon = request.horizon or DEFAULT_HORIZON[calendar.bucket]
     calendar = replace(calendar, n_future=horizon)
     keys = demand_keys(tables, calendar)
     groups = [(columns, *group_series(tables, keys, columns)) for columns in request.by]
     interval = np.tile(np.array([0, horizon], dtype=np.int32), (len(keys[0]), 1))
-    panel, _ = build_panel(tables, settings, calendar, keys, interval)
-    fitted = build_forecaster(settings, run).fit(panel)
+    panel, panel_notes = build_panel(tables, settings, calendar, keys, interval)
+    fitted, override_notes = with_overrides(build_forecaster(settings, run).fit(panel), panel, tables, settings, run)
     parts: list[pd.DataFrame] = []
     sums = [np.zeros((len(names), settings.forecast.n_paths, horizon), np.int64) for _, _, names in groups]
     blocks = series_blocks(panel)
@@ -99,7 +103,8 @@ def _forecast(request: ForecastRequest, settings: Settings, tables: Tables, run:
         for total, (_, codes, names) in zip(sums, groups, strict=True):
             total += aggregate_paths(paths, codes[rows], len(names))
         run.step("forecast", number + 1, len(blocks))
-    result = {"forecast": pd.concat(parts, ignore_index=True), "backtest": fitted.backtest}
+    result = {"forecast": pd.concat(parts, ignore_index=True), "backtest": backtest_of(fitted)}
     for total, (columns, _, names) in zip(sums, groups, strict=True):
         result[f"forecast_by_{'_'.join(columns)}"] = forecast_by(total, names, calendar, settings.forecast.quantiles)
-    return result
+    told = assumption_tables((*span_notes, *panel_notes, *fitted.notes, *override_notes))
+    return result | {name: with_wording(table, read_catalogue()) for name, table in told.items()}

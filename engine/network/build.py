@@ -302,8 +302,9 @@ def _not_applied(tables: Tables) -> list[Message]:
     notes = []
     if len(tables["price_breaks"]):
         notes.append(Message("price-breaks-not-applied", {"count": len(tables["price_breaks"])}))
-    if len(tables["overrides"]):
-        notes.append(Message("overrides-not-applied", {"count": len(tables["overrides"])}))
+    n_overrides = int(tables["overrides"]["kind"].isin(["order", "target"]).sum())
+    if n_overrides:
+        notes.append(Message("overrides-not-applied", {"count": n_overrides}))
     shelf = tables["items"]["shelf_life_days"].notna()
     if shelf.any() and not tables.given("inventory_batches"):
         notes.append(Message("shelf-life-not-applied", {"count": int(shelf.sum())}))

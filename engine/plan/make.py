@@ -10,6 +10,7 @@ from engine.demand.panel import DemandPanel
 from engine.errors import ConfigError
 from engine.execution import Run, Serial
 from engine.forecast.choice import backtest_of
+from engine.forecast.overrides import with_overrides
 from engine.forecast.streams import Streams
 from engine.forecast.types import Fitted, Forecaster
 from engine.network.build import build_network
@@ -62,10 +63,11 @@ def make_plan(
     run.step("fit", 0, 1)
     fitted = forecaster.fit(panel)
     run.step("fit", 1, 1)
+    fitted, override_notes = with_overrides(fitted, panel, tables, config, run)
     presale = presale_demand(tables, network, config, Streams(config.seed))
     split = network_parts(network)
     parts = _decide([_work(part, network, panel, fitted, presale, config) for part in split], run)
-    notes = (*span_notes, *network.notes, *panel_notes, *fitted.notes, *presale.notes)
+    notes = (*span_notes, *network.notes, *panel_notes, *fitted.notes, *override_notes, *presale.notes)
     alerts = join_alerts(network, parts, split, late_inbound(tables, network), config.alerts)
     return Plan(
         as_of=str(network.calendar.as_of),
