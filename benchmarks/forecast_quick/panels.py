@@ -110,8 +110,8 @@ def _wide(
 
 
 def _m5_events(calendar: Calendar, store: str) -> dict[str, npt.NDArray[np.float32]]:
-    rows = pd.read_parquet(DATA / "m5" / "m5_calendar.parquet").set_index("date")
-    rows = rows.reindex([str(day) for day in calendar.starts])
+    rows = pd.read_parquet(DATA / "m5" / "m5_calendar.parquet")
+    rows = rows.set_index(pd.to_datetime(rows["date"])).reindex(pd.DatetimeIndex(calendar.starts))
     kinds = {
         kind: (rows["event_type_1"] == kind).to_numpy(np.float32) for kind in ("National", "Religious", "Cultural")
     }

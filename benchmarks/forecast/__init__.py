@@ -1,0 +1,1 @@
+"""Forecast benchmarks beside named peers."""
