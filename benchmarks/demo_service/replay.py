@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from benchmarks.frozen import Frozen, Remembering
 from engine.config import PlanConfig
-from engine.demand.panel import DemandPanel
 from engine.execution import Run
-from engine.forecast.types import Fitted, FittedState, Forecaster
+from engine.forecast.types import Fitted, Forecaster
 from engine.plan.make import make_plan
 from engine.plan.types import Plan
 from engine.simulation import Cycles, Lines, Trace, join_lines, service
@@ -25,44 +25,6 @@ from experiments.demo_world.assortment import CENTRAL
 from experiments.demo_world.scene import Scene
 
 WEEK = 7
-
-
-@dataclass(frozen=True)
-class Frozen:
-    """A forecaster that was fitted before: it learns nothing new, and samples from newer panels."""
-
-    name: str
-    fitted: Fitted
-
-    def fit(self, panel: DemandPanel) -> Fitted:
-        """Return the earlier fit."""
-        return self.fitted
-
-    def from_state(self, state: FittedState) -> Fitted:
-        """Return the earlier fit."""
-        return self.fitted
-
-
-@dataclass(frozen=True)
-class Remembering:
-    """A forecaster that keeps what it fits, in ``fits``, for `Frozen`."""
-
-    forecaster: Forecaster
-    fits: list[Fitted]
-
-    @property
-    def name(self) -> str:
-        return self.forecaster.name
-
-    def fit(self, panel: DemandPanel) -> Fitted:
-        """Return the fit, and keep it."""
-        fitted = self.forecaster.fit(panel)
-        self.fits.append(fitted)
-        return fitted
-
-    def from_state(self, state: FittedState) -> Fitted:
-        """Return a fit from its state."""
-        return self.forecaster.from_state(state)
 
 
 @dataclass(frozen=True)
