@@ -16,6 +16,13 @@ from engine.forecast.types import Forecaster
 CLASSES: Mapping[str, str] = {
     "seasonal_naive": "models.seasonal_naive:SeasonalNaive",
     "moving_average": "models.moving_average:MovingAverage",
+    "theta": "models.theta:Theta",
+    "arima_111": "models.arima_111:Arima111",
+    "ets": "models.ets:Ets",
+    "blend": "models.blend:Blend",
+    "croston_sba": "models.croston:CrostonSba",
+    "tsb": "models.tsb:Tsb",
+    "counts": "models.count:Counts",
     "arima": "models.arima:Arima",
     "prophet": "models.prophet:Prophet",
     "boosting": "models.boosting:Boosting",
