@@ -186,7 +186,7 @@ def test_a_peer_is_scored_like_restock_and_gets_nothing_where_it_gives_nothing()
 
 def test_a_kept_forecast_comes_back_whole_and_goes_by_the_data(tmp_path):
     truth, _ = tiny_truth()
-    path = kept_at("mlforecast", truth.panel, tmp_path)
+    path = kept_at("prophet", truth.panel, tmp_path)
     mean = np.arange(12 * 28, dtype=np.float32).reshape(12, 28)
     PeerForecast(2.5, mean).save(path)
     back = PeerForecast.load(path)
@@ -196,7 +196,7 @@ def test_a_kept_forecast_comes_back_whole_and_goes_by_the_data(tmp_path):
     sold_more = replace(truth.panel, units=truth.panel.units + 1)
     snap = 1 - truth.panel.regressors["event_snap"]
     other_snap = replace(truth.panel, regressors={**truth.panel.regressors, "event_snap": snap})
-    others = [kept_at("mlforecast", panel, tmp_path) for panel in (truth.panel.cut(1), sold_more, other_snap)]
+    others = [kept_at("prophet", panel, tmp_path) for panel in (truth.panel.cut(1), sold_more, other_snap)]
     assert len({path, *others}) == 4
     assert kept_at("auto_ets", other_snap, tmp_path) == kept_at("auto_ets", truth.panel, tmp_path)
 
