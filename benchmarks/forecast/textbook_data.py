@@ -18,6 +18,9 @@ DATA = Path(os.environ.get("RESTOCK_DATA", "../shared/data"))
 AS_OF: Mapping[Bucket, str] = {"M": "2020-01-01", "W": "2020-01-06"}
 """The dates are made up: the series' own are unknown or differ, and no method here reads a calendar."""
 
+PROTECTION_BUCKETS = 3
+"""Buckets that an order answers for, as made up as the dates: on their sum the automatic choice is made."""
+
 Doubles = npt.NDArray[np.float64]
 
 
@@ -58,7 +61,10 @@ class Textbook:
         )
 
     def panel(self) -> DemandPanel:
-        """Return the series aligned at their ends, divisible, not on offer before their first observation."""
+        """Return the series aligned at their ends, divisible, not on offer before their first observation.
+
+        Prices are such that the automatic choice weighs the series as MASE does.
+        """
         n, h, n_history = len(self.ids), self.horizon, max(len(y) for y in self.train)
         units, offered = np.zeros((n, n_history), np.float32), np.zeros((n, n_history + h), np.bool_)
         for row, y in enumerate(self.train):
@@ -72,19 +78,21 @@ class Textbook:
             available=np.ones_like(units),
             offered=offered,
             price=np.full_like(units, np.nan),
-            interval=np.tile(np.array([[0, h]], np.int32), (n, 1)),
-            static=pd.DataFrame({"divisible": np.ones(n, np.bool_)}),
+            interval=np.tile(np.array([[0, PROTECTION_BUCKETS]], np.int32), (n, 1)),
+            static=pd.DataFrame({"divisible": np.ones(n, np.bool_), "unit_price": 1 / self.scale()}),
             regressors={},
         )
+
+    def scale(self) -> Doubles:
+        """Return the mean absolute change over one season in the known part, shape (n,)."""
+        return np.array([np.abs(y[self.season :] - y[: -self.season]).mean() for y in self.train])
 
     def mase(self, forecast: Doubles) -> Doubles:
         """Return the mean absolute scaled error of ``forecast`` (n, horizon), shape (n,).
 
-        The scale is the mean absolute change over one season in the known part (Hyndman & Koehler, 2006, International
-        Journal of Forecasting 22, section 4).
+        Hyndman & Koehler (2006, International Journal of Forecasting 22, section 4).
         """
-        scale = np.array([np.abs(y[self.season :] - y[: -self.season]).mean() for y in self.train])
-        return np.abs(forecast - self.test).mean(axis=1) / scale
+        return np.asarray(np.abs(forecast - self.test).mean(axis=1) / self.scale())
 
 
 def m3() -> Textbook:

@@ -18,7 +18,6 @@ from models.theta import theta_mean
 make = partial(Blend, BlendParams(max_local_fits=2))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("bucket", ["D", "M"])
 def test_it_holds_to_the_protocol(bucket: str) -> None:
     check_forecaster(make, synthetic_panel(n_items=10, n_history=112, bucket=bucket))
