@@ -172,8 +172,8 @@ def choose_series(panel: DemandPanel, max_fits: int) -> npt.NDArray[np.int64]:
 
 
 def seen_demand(panel: DemandPanel) -> Doubles:
-    """Return demand, NaN where it was hardly on sale or not on offer; shape (n, n_history)."""
-    return np.where(read_seen(panel) > 0, expected_demand(panel), np.nan).astype(np.float64)
+    """Return demand, NaN where it was never on sale or not on offer; shape (n, n_history)."""
+    return np.where(panel.available > 0, expected_demand(panel), np.nan).astype(np.float64)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from engine.forecast.empirical import ResidualPool
 from engine.forecast.pooled import PooledForecast, fit_pooled, stretch_length
 from engine.forecast.types import FittedState
 from engine.messages import Message
-from models.features import read_seen
 from models.hold_out import errors_at, hold_out_origins, within_reach
 from models.local_choice import LocalChoice, choose_local, group_keys
 from models.local_design import Doubles, choose_regressors, common_design, design, season_columns, season_orders
@@ -67,7 +66,7 @@ class LocalMean:
 
     def __call__(self, panel: DemandPanel, horizon: int) -> Floats:
         """Return mean demand of the buckets to come, shape (n, horizon)."""
-        demand = np.where(read_seen(panel) > 0, expected_demand(panel), np.nan).astype(np.float64)
+        demand = np.where(panel.available > 0, expected_demand(panel), np.nan).astype(np.float64)
         keys = list(zip(panel.item_id, panel.location_id, strict=True))
         mine = np.array([r for r, key in enumerate(keys) if key in self.own], np.int64)
         mean = self._by_group(panel, demand, horizon)
@@ -198,7 +197,7 @@ def _series_tasks(
     panel: DemandPanel, series: npt.NDArray[np.int64], orders: tuple[int, int], names: tuple[str, ...]
 ) -> list[LocalTask]:
     part, h = panel.take(series), panel.calendar.n_history
-    demand = np.where(read_seen(part) > 0, expected_demand(part), np.nan).astype(np.float64)
+    demand = np.where(part.available > 0, expected_demand(part), np.nan).astype(np.float64)
     columns = design(part, orders, names)
     return [
         LocalTask(
