@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.demand.calendar import Calendar
+from engine.demand.oddities import filled_ahead
 from engine.demand.panel import DemandPanel
 from models.features import PRICE
 
@@ -109,8 +110,11 @@ def common_design(panel: DemandPanel, orders: tuple[int, int], names: tuple[str,
 
 
 def regressor_values(panel: DemandPanel, name: str) -> Doubles:
-    """Return a regressor with 0 where not given; a relative price as its logarithm, so that 0 is the list price."""
-    values = panel.regressors[name].astype(np.float64)
+    """Return a regressor with 0 where not given; a relative price as its logarithm, so that 0 is the list price.
+
+    What is given of most of a series' history and missing ahead is the mean of that history.
+    """
+    values = filled_ahead(panel, name).astype(np.float64)
     if name == PRICE:
         values = np.log(np.where(values > 0, values, np.nan))
     return np.nan_to_num(values)

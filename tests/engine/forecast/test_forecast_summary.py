@@ -5,6 +5,7 @@ import pytest
 from engine.errors import ConfigError
 from engine.forecast.summary import (
     FIXED_SCALE,
+    GroupSums,
     aggregate_paths,
     forecast_by,
     forecast_table,
@@ -64,6 +65,46 @@ def test_groups_add_up_to_the_series_below_path_by_path(panel, paths, tables, co
         assert totals[group] / FIXED_SCALE == pytest.approx(wanted, abs=12 / FIXED_SCALE)
 
 
+@pytest.mark.parametrize("columns", [("category",), ("region", "category"), ("location_id",), ("total",)])
+def test_means_of_series_add_up_to_those_of_groups_to_the_last_digit(panel, paths, tables, columns):
+    codes, keys = group_series(tables, (panel.item_id, panel.location_id), columns)
+    above = forecast_by(aggregate_paths(paths, codes, len(keys)), keys, panel.calendar, QUANTILES)["mean"]
+    below = forecast_table(paths, panel.calendar, QUANTILES)["mean"]
+    # A mean times the number of paths is a whole multiple of the fixed point's unit.
+    above, below = (
+        np.rint(mean.to_numpy() * FIXED_SCALE * 40).astype(np.int64).reshape(-1, 9) for mean in (above, below)
+    )
+    for group in range(len(keys)):
+        assert (above[group] == below[codes == group].sum(axis=0)).all()
+
+
+def test_quantiles_of_a_group_are_those_of_its_sums_not_sums_of_quantiles(panel, paths, tables):
+    codes, keys = group_series(tables, (panel.item_id, panel.location_id), ("total",))
+    total = forecast_by(aggregate_paths(paths, codes, 1), keys, panel.calendar, QUANTILES)
+    sums = np.sort(paths.units.astype(np.float64).sum(axis=0), axis=0)
+    assert total["q0.05"].to_numpy() == pytest.approx(sums[1], abs=12 / FIXED_SCALE)
+    assert total["q0.975"].to_numpy() == pytest.approx(sums[38], abs=12 / FIXED_SCALE)
+    below = forecast_table(paths, panel.calendar, QUANTILES).groupby("date")["q0.975"].sum()
+    assert (total["q0.975"].to_numpy() < below.to_numpy()).all()
+
+
+def test_groups_are_complete_with_their_last_series_and_only_open_ones_are_held(paths):
+    groups = np.array([0, 0, 1, 1, 2, 0, 3, 3, 3, 2, 4, 4])
+    whole = aggregate_paths(paths, groups, 5)
+    sums, done = GroupSums.start(groups, 5, 40, 9), {}
+    held = []
+    for start in range(0, 12, 4):
+        rows = np.arange(start, start + 4)
+        block = SamplePaths(paths.item_id[rows], paths.location_id[rows], paths.units[rows])
+        complete, sums = sums.plus(block, groups[rows]).split()
+        done |= dict(zip(complete.group.tolist(), complete.total, strict=True))
+        held.append(sums.group.tolist())
+    assert held == [[0], [2, 3], []]
+    assert sorted(done) == [0, 1, 2, 3, 4]
+    for group, total in done.items():
+        assert (total == whole[group]).all()
+
+
 def test_sums_are_the_same_bits_in_any_order_and_blocks(paths):
     groups = np.arange(12) % 3
     whole = aggregate_paths(paths, groups, 3)
@@ -81,9 +122,27 @@ def test_series_without_the_attribute_are_a_group_of_their_own(panel, tables):
     assert codes.tolist() == [1, 1, 0, 0, 1, 1, 2, 2, 0, 0, 1, 1]
 
 
-def test_an_unknown_column_is_refused(panel, tables):
-    with pytest.raises(ConfigError, match="colour"):
-        group_series(tables, (panel.item_id, panel.location_id), ("colour",))
+def test_missing_values_of_two_attributes_are_groups_too(panel, tables):
+    codes, keys = group_series(tables, (panel.item_id, panel.location_id), ("region", "category"))
+    names = keys.astype(object).where(keys.notna(), None).values.tolist()
+    assert names == [["N", "a"], ["N", "b"], ["N", None], ["S", "a"], ["S", "b"], ["S", None]]
+    assert codes.tolist() == [1, 4, 0, 3, 1, 4, 2, 5, 0, 3, 1, 4]
+
+
+def test_a_table_that_was_not_given_is_one_group_without_a_name(panel):
+    codes, keys = group_series(Tables.of({}), (panel.item_id, panel.location_id), ("category",))
+    assert not codes.any()
+    assert keys["category"].isna().tolist() == [True]
+
+
+@pytest.mark.parametrize("columns", [("colour",), ("region", "colour"), ("total", "region"), (), ("region", "region")])
+def test_columns_that_make_no_grouping_are_refused(panel, tables, columns):
+    with pytest.raises(ConfigError) as refused:
+        group_series(tables, (panel.item_id, panel.location_id), columns)
+    error = refused.value
+    assert error.rule.startswith("--by names")
+    assert error.finding in ("colour", "total", "nothing", "region,region")
+    assert error.remedy.startswith(("Use some of item_id, name, category", "Write --by region,category"))
 
 
 def test_quantile_columns_are_named_by_their_shortest_decimal():
