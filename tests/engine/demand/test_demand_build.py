@@ -289,21 +289,6 @@ def test_user_regressors_take_the_most_specific_row_and_only_what_is_known_ahead
     assert [dict(n.values) for n in notes if n.code == "regressor-not-known-ahead"] == [{"name": "footfall"}]
 
 
-def test_a_successor_starts_with_the_history_it_follows():
-    sales = random_sales()
-    sales = sales[(sales.item_id != "9") | (sales.date >= "2025-03-03")]
-    items = pd.DataFrame({"item_id": ["9"], "successor_of": ["10"]})
-    panel, notes = panel_of({"sales": sales, "items": items}, "W")
-    row = {key: r for r, key in enumerate(zip(panel.item_id, panel.location_id, strict=True))}
-    first = int(np.flatnonzero(panel.calendar.starts == np.datetime64("2025-03-03"))[0])
-    assert (panel.units[row["9", "x"], :first] == panel.units[row["10", "x"], :first]).all()
-    assert (
-        panel.units[row["9", "x"], first:].sum()
-        == sales[(sales.item_id == "9") & (sales.location_id == "x")].units.sum()
-    )
-    assert [n.code for n in notes] == ["predecessor-history-used"]
-
-
 def test_festivals_and_holidays_are_named_regressors_of_every_bucket():
     demand = DemandParams(holiday_country="DE", shopping_festivals=("chinese-new-year", "618"))
     panel, _ = panel_of({"sales": random_sales()}, demand=demand)
