@@ -48,10 +48,11 @@ def errors_at(
     look: Callable[[DemandPanel], Backcast] = partial(_look, mean_at=mean_at, origins=origins, length=length)
     rows = (np.arange(s, min(s + CHUNK_SERIES, panel.n_series)) for s in range(0, panel.n_series, CHUNK_SERIES))
     parts = list(executor.map(look, (panel.take(chunk) for chunk in rows)))
-    return Backcast(*(np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS))
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_ROW}
+    return Backcast(**joined, origins=origins)
 
 
-_FIELDS = ("item_id", "location_id", "mean", "actual", "censored")
+_BY_ROW = ("item_id", "location_id", "mean", "actual", "censored", "group")
 
 
 def _look(panel: DemandPanel, mean_at: MeanAt, origins: npt.NDArray[np.int64], length: int) -> Backcast:
@@ -70,5 +71,6 @@ def within_reach(past: Backcast) -> Backcast:
     expected = np.where(known, past.mean, 0).astype(np.float64).sum(axis=2)
     near = (actual <= FAR_FACTOR * expected + FAR_UNITS).all(axis=1)
     return Backcast(
-        past.item_id[near], past.location_id[near], past.mean[near], past.actual[near], past.censored[near]
+        past.item_id[near], past.location_id[near], past.mean[near], past.actual[near], past.censored[near],
+        past.group[near], past.origins,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,10 @@ class Backcast:
         Demand that followed, same shape; NaN where unknown or not on offer.
     censored
         Same shape; True where ``actual`` is only a lower bound.
+    group
+        What kind of product each is, see `product_group`, shape (rows,); empty text where not given.
+    origins
+        Buckets from each origin to the cutoff, shape (n_origins,); empty if not given: origins do not overlap then.
     """
 
     item_id: Ids
@@ -40,14 +44,26 @@ class Backcast:
     mean: Floats
     actual: Floats
     censored: npt.NDArray[np.bool_]
+    group: Ids = field(default_factory=lambda: np.zeros(0, np.object_))
+    origins: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
         shape = self.mean.shape
+        if len(self.group) == 0:
+            object.__setattr__(self, "group", np.full(len(self.item_id), "", np.object_))
         if len(shape) != 3 or shape[0] != len(self.item_id) or shape[0] != len(self.location_id):
             raise ValueError(f"mean must have shape ({len(self.item_id)}, n_origins, length). Got {shape} instead.")
         if self.actual.shape != shape or self.censored.shape != shape:
             found = f"{self.actual.shape} and {self.censored.shape}"
             raise ValueError(f"actual and censored must have shape {shape}. Got {found} instead.")
+
+    def by_key(self) -> Backcast:
+        """Return the same with rows in the order of their keys, so that sums over rows have the same bits."""
+        order = np.lexsort((self.location_id.astype(np.str_), self.item_id.astype(np.str_)))
+        return Backcast(
+            self.item_id[order], self.location_id[order], self.mean[order], self.actual[order], self.censored[order],
+            self.group[order], self.origins,
+        )  # fmt: skip
 
 
 def backcast(panel: DemandPanel, mean_at: MeanAt, origins: npt.NDArray[np.int64], length: int) -> Backcast:
@@ -72,8 +88,19 @@ def beside_actuals(panel: DemandPanel, mean: Floats, origins: npt.NDArray[np.int
     bound = censored(panel)
     columns = (n_history - origins)[:, None] + np.arange(length)
     return Backcast(
-        panel.item_id, panel.location_id, mean.astype(np.float32), seen[:, columns], bound[:, columns]
+        panel.item_id, panel.location_id, mean.astype(np.float32), seen[:, columns], bound[:, columns],
+        product_group(panel), origins,
     )  # fmt: skip
+
+
+def product_group(panel: DemandPanel) -> Ids:
+    """Return the subcategory of each series, its category where it has none, else empty text, shape (n,)."""
+    group = np.full(panel.n_series, "", np.object_)
+    for name in ("category", "subcategory"):
+        if name in panel.static:
+            text = panel.static[name].astype("string").fillna("").to_numpy(np.object_)
+            group = np.where(text == "", group, text)
+    return group
 
 
 def residual_origins(panel: DemandPanel, length: int, n_origins: int, min_history: int = 1) -> npt.NDArray[np.int64]:

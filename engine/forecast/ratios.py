@@ -39,16 +39,6 @@ or one absurd series, should not set everyone's tail."""
 MIN_OWN_STRETCHES, MIN_OWN_UNITS = 4, 20
 """Least stretches of its own, and units in them, for a series to draw from them."""
 
-SHARED_USUAL, SHARED_ORIGINS = 0.05, 2
-"""Standard deviation of a shock that all series share over a stretch, where nothing is known, and the origins that this
-counts for. Learnt from many series it is 0.03 in an M5 store, 0.05 in the demo world and 0.08 in VN2."""
-
-SHARED_PARTS = 4
-"""A shared shock is read from this part of the series around a level: by few of them it is hard to see."""
-
-SHARED_ROWS = 20
-"""With fewer series a shared shock cannot be told from their own noise."""
-
 REACH = 12
 """Neighbours searched on each side for a ratio above the bound of a censored bucket."""
 
@@ -59,7 +49,6 @@ class RatioTable:
 
     ratio: Floats
     level: Floats
-    shared: Floats
     rank: npt.NDArray[np.int32]
     own: Floats
     item_id: npt.NDArray[np.object_]
@@ -103,9 +92,9 @@ def ratio_table(past: Backcast) -> RatioTable:
         rank[:, o] = position[keep]
     seen = sorted_level[:, -1] > 0 if len(keep) else np.zeros(n_origins, np.bool_)
     ratio, shape, sorted_level, rank = ratio[seen], shape[seen], sorted_level[seen], rank[:, seen]
-    shared = _levelled(ratio, shape, sorted_level)
+    _levelled(ratio, shape, sorted_level)
     own = _own_factor(ratio, sorted_level, rank)
-    return RatioTable(ratio, sorted_level, shared, rank, own, past.item_id[keep], past.location_id[keep], n_stretches)
+    return RatioTable(ratio, sorted_level, rank, own, past.item_id[keep], past.location_id[keep], n_stretches)
 
 
 def forecast_level(mean: Floats) -> Floats:
@@ -151,15 +140,15 @@ def _completed(ratio: Floats, known: npt.NDArray[np.bool_], bound: npt.NDArray[n
     return np.where(np.isfinite(out), out, row_mean[:, None])
 
 
-def _levelled(ratio: Floats, shape: Floats, level: Floats) -> Floats:
-    """Cap the ratios and set their mean around every level to 1, in place; return the shared spread at every level.
+def _levelled(ratio: Floats, shape: Floats, level: Floats) -> None:
+    """Cap the ratios and set their mean around every level to 1, in place.
 
     The mean at a level is that of its neighbours at each origin, averaged over the origins with equal weight as
     paths draw them, so a shock common to one origin stays. A stretch's ratios are weighted by the forecast
     shape of the next stretch in level: with its own, the noise of its forecast would count twice.
     """
     if level.size == 0:
-        return np.zeros_like(level)
+        return
     by_level = np.argsort(level, axis=None, kind="stable")
     cells = ratio.reshape(-1, ratio.shape[2])
     for members in np.array_split(by_level, int(np.clip(len(by_level) // BIN_STRETCHES, 1, BINS))):
@@ -172,30 +161,6 @@ def _levelled(ratio: Floats, shape: Floats, level: Floats) -> Floats:
     mean = np.interp(np.log(level), grid, np.mean(at_grid, axis=0))
     mean = np.where(mean > 0, mean, 1)
     ratio /= mean[:, :, None].astype(np.float32)
-    return np.asarray(_shared(stretch, level, grid) / mean, dtype=np.float32)
-
-
-def _shared(stretch: Doubles, level: Floats, grid: Doubles) -> Doubles:
-    """Return the standard deviation over origins of the mean stretch at every level, less what chance explains.
-
-    It is drawn towards `SHARED_USUAL`, which alone counts where too few series or a single origin tell nothing.
-    """
-    n_origins, n_rows = level.shape
-    width = n_rows // SHARED_PARTS
-    usual = np.full(len(grid), SHARED_USUAL**2)
-    variance = usual
-    if n_origins > 1 and n_rows >= SHARED_ROWS:
-        place = np.arange(n_rows)
-        count = np.minimum(place + width // 2 + 1, n_rows) - np.maximum(place - width // 2, 0)
-        means, chances = [], []
-        for o in range(n_origins):
-            mean = _running_mean(stretch[o], width)
-            chance = np.maximum(_running_mean(stretch[o] ** 2, width) - mean**2, 0) / (count - 1)
-            means.append(np.interp(grid, np.log(level[o]), mean))
-            chances.append(np.interp(grid, np.log(level[o]), chance))
-        seen = np.maximum(np.var(means, axis=0, ddof=1) - np.mean(chances, axis=0), 0)
-        variance = ((n_origins - 1) * seen + SHARED_ORIGINS * usual) / (n_origins - 1 + SHARED_ORIGINS)
-    return np.asarray(np.interp(np.log(level), grid, np.sqrt(variance)), dtype=np.float64)
 
 
 def _ordered_sum(values: Doubles | Floats) -> Doubles:

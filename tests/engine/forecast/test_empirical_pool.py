@@ -202,19 +202,3 @@ def test_paths_of_one_date_share_their_origin_across_calls():
     later = replace(panel, calendar=Calendar("D", panel.calendar.as_of + 1, LENGTH, LENGTH))
     one = pool.sample(mean[:, :LENGTH], panel, 20, Streams(1)).units
     assert not (pool.sample(mean[:, :LENGTH], later, 20, Streams(1)).units == one).all()
-
-
-@pytest.mark.parametrize("n", [2, 10, 400])
-def test_independent_demand_is_not_taken_for_a_shared_shock(n):
-    """However few series there are: their own noise is in the ratios already."""
-    mean, demand = world(11, n, 8 * LENGTH, level=(0.3, 0.5))
-    pool, _ = learnt(mean, demand, 8)
-    assert pool.shared.mean() < 0.06
-    assert pool.shared.max() < 0.1
-
-
-def test_a_shared_shock_is_seen():
-    mean, demand = world(12, 400, 8 * LENGTH, level=(5, 60))
-    shocks = np.repeat(np.exp(np.random.default_rng(3).normal(0, 0.2, 8)), LENGTH)
-    pool, _ = learnt(mean, np.rint(demand * shocks), 8)
-    assert 0.08 < pool.shared.mean() < 0.3
