@@ -181,9 +181,13 @@ def _check(service: Service, asked: PlanAsk) -> None:
     if barred:
         raise ProblemError("config-refused", f"config.{barred[0]} is set by those who run the service. Leave it out.")
     try:
-        parse_settings(toml_text(asked.config), "config")
+        settings = parse_settings(toml_text(asked.config), "config")
     except ConfigError as error:
         raise error_problem(error) from None
+    own = [name for name in settings.forecast.models if ":" in name]
+    if own:
+        # Loading it would run code of the client's choice.
+        raise ProblemError("config-refused", f"config.forecast.models names {own[0]!r}. Name shipped ones.")
 
 
 def _find(service: Service, plan_id: str) -> PlanView:

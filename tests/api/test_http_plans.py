@@ -99,6 +99,7 @@ def test_an_idempotency_key_is_new_again_after_a_month(client: Client, clock: St
         ({"data": "shop", "config": {"targets": {"objective": "luck"}}}, "config-refused"),
         ({"data": "shop", "config": {"seed": None}}, "config-refused"),
         ({"data": "shop", "config": {"run": {"workers": 64}}}, "config-refused"),
+        ({"data": "shop", "config": {"forecast": {"models": ["os:system"]}}}, "config-refused"),
         ({"data": "shop", "asof": "2025-10-27"}, "invalid"),
         ({"data": "shop", "as_of": "27/10/2025"}, "invalid"),
         ({}, "invalid"),
