@@ -10,9 +10,7 @@ lags and rolling means; direct forecasts, since fed-back ones drift at the upper
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar
 
@@ -20,29 +18,22 @@ import lightgbm as lgb
 import numpy as np
 
 from engine.demand.on_offer import on_offer
-from engine.demand.panel import DemandPanel, Floats
+from engine.demand.panel import DemandPanel
 from engine.execution import Executor, Serial
 from engine.forecast.empirical import ResidualPool
 from engine.forecast.pooled import PooledForecast, fit_pooled, stretch_length
 from engine.forecast.streams import Streams
 from engine.forecast.types import FittedState
 from engine.messages import Message
-from models.cold_start import ColdStart, learn_cold_start
-from models.features import (
-    RHYTHMS,
-    Codes,
-    History,
-    Ints,
-    Known,
-    Singles,
-    feature_rows,
-    n_features,
-    read_history,
-    read_known,
-)
+from models.alignment import Totals, aligned, learn_share, sample_rows, weights_of
+from models.cold_start import learn_cold_start
+from models.effect_errors import effect_notes
+from models.features import RHYTHMS, Ints, Singles, feature_rows, n_features
+from models.group_effects import learn_group_effects
 from models.hold_out import errors_at, hold_out_origins, within_reach
-from models.known_effects import KnownEffects, learn_known_effects
+from models.known_effects import learn_known_effects
 from models.moving_average import thirteen_weeks
+from models.tree_mean import CHUNK_SERIES, TreeInputs, TreeMean
 
 MIN_ROWS = 500
 """With fewer rows to learn from than this there is no model, and the moving average stands in."""
@@ -50,14 +41,14 @@ MIN_ROWS = 500
 MIN_GROUP = 10
 """An attribute whose texts hold fewer series than this on average tells them apart instead of grouping them."""
 
-PULL = 0.1
-"""Share of the level in the forecast: trees may say "next to nothing", yet a rare sale is never impossible."""
+YEARLY_FROM = 2
+"""Years of history from which on the time of the year is read."""
 
 MAX_WEIGHT = 10
 """A row weighs at most this many times the median row, so that one odd giant does not shape everyone's trees."""
 
-CHUNK_SERIES = 1024
-"""Series whose features are made at once."""
+MAX_LABEL = 20.0
+"""Labels are cut to this many levels (units where the level is below one), so that one absurd series is no lesson."""
 
 ORIGIN_MIN = {"D": 28, "W": 8, "M": 3}
 """Buckets of history before the first origin that is learnt from."""
@@ -106,8 +97,9 @@ class Boosting:
             fitted = fit_pooled(panel, thirteen_weeks)
             note = Message("boosting-too-short", {"n_series": panel.n_series, "n_buckets": panel.calendar.n_history})
             return PooledForecast(thirteen_weeks, fitted.pool, (*fitted.notes, note), {"trees": ""})
+        before, after = align(before, after, ordered, origins, length, self.executor)
         pool = ResidualPool.learn(within_reach(errors_at(origins, length, ordered, before, self.executor)))
-        return PooledForecast(after, pool, (), after.text())
+        return PooledForecast(after, pool, effect_notes(after.inputs.effects.ranges), after.text())
 
     def _both(self, panel: DemandPanel, length: int, n_back: int) -> tuple[TreeMean | None, TreeMean | None]:
         """Return the model before the hold-out and the one of everything, fitted side by side."""
@@ -120,78 +112,56 @@ class Boosting:
         pool = ResidualPool.from_state(state)
         if not state.text["trees"]:
             return PooledForecast(thirteen_weeks, pool, text={"trees": ""})
-        mean = TreeMean(lgb.Booster(model_str=state.text["trees"]), TreeInputs.from_text(state.text))
+        mean = TreeMean.from_text(state.text)
         return PooledForecast(mean, pool, text=mean.text())
 
 
-@dataclass(frozen=True)
-class TreeInputs:
-    """What a model reads besides the history.
+def align(
+    before: TreeMean, after: TreeMean, panel: DemandPanel, origins: Ints, length: int, executor: Executor
+) -> tuple[TreeMean, TreeMean]:
+    """Return both models with the factors of their cutoffs: of every origin of the hold-out, and of the panel's own."""
+    sample = panel.take(sample_rows(panel.n_series))
+    past = list(executor.map(partial(_totals, mean=before, length=length), ((sample, int(b)) for b in origins)))
+    held_out = Totals(*np.array(past).T)
+    # Stretches of origins that lie closer than their length tell the same thing several times.
+    share = learn_share(held_out, apart=float(np.diff(origins).mean()) / length if len(origins) > 1 else 1.0)
+    dates = [panel.cut(int(back)).calendar.as_of for back in origins]
+    now = Totals(*np.array([_totals((sample, 0), after, min(length, panel.calendar.n_future))]).T)
+    return (
+        replace(before, alignment=aligned(dates, held_out, share)),
+        replace(after, alignment=aligned([panel.calendar.as_of], now, share)),
+    )
 
-    ``codes``: per attribute, the code of each text seen in the fit. ``regressors``: names, in the fit's order.
-    ``start``: what to expect of a series before it sells. ``effects``: of events, promotions and weekdays.
+
+def _totals(task: tuple[DemandPanel, int], mean: TreeMean, length: int) -> tuple[float, float, float]:
+    """Return sums of trees, levels and sales over the ``length`` buckets after an origin, as far as on sale.
+
+    From the panel's own cutoff on (0 buckets back) sales are not known, and 0.
     """
-
-    codes: Codes
-    regressors: tuple[str, ...]
-    start: ColdStart
-    effects: KnownEffects
-
-    def read(self, panel: DemandPanel) -> tuple[History, Known]:
-        """Return what features of a panel are made of."""
-        history = read_history(panel, self.start(panel), self.effects(panel))
-        return history, read_known(panel, self.codes, self.regressors)
-
-    def text(self) -> dict[str, str]:
-        """Return the inputs as text."""
-        return {
-            "codes": json.dumps(self.codes, ensure_ascii=False),
-            "regressors": json.dumps(self.regressors, ensure_ascii=False),
-            "start": self.start.text(),
-            "effects": self.effects.text(),
-        }
-
-    @classmethod
-    def from_text(cls, text: Mapping[str, str]) -> TreeInputs:
-        """Return the inputs that `text` describes."""
-        regressors = tuple(json.loads(text["regressors"]))
-        start, effects = ColdStart.from_text(text["start"]), KnownEffects.from_text(text["effects"])
-        return cls(json.loads(text["codes"]), regressors, start, effects)
-
-
-@dataclass(frozen=True)
-class TreeMean:
-    """The mean forecast of a fitted model, for any panel with the same bucket length."""
-
-    trees: lgb.Booster
-    inputs: TreeInputs
-
-    def __call__(self, panel: DemandPanel, horizon: int) -> Floats:
-        """Return mean demand of the buckets to come, shape (n, horizon)."""
-        n, origin = panel.n_series, panel.calendar.n_history
-        mean = np.zeros((n, horizon), np.float32)
-        for start in range(0, n if horizon else 0, CHUNK_SERIES):
-            part = panel.take(np.arange(start, min(start + CHUNK_SERIES, n)))
-            history, known = self.inputs.read(part)
-            rows = np.repeat(np.arange(part.n_series), horizon)
-            steps = np.tile(np.arange(horizon), part.n_series)
-            origins = np.full(len(rows), origin)
-            features = feature_rows(history, known, RHYTHMS[panel.calendar.bucket], rows, origins, steps)
-            relative = np.asarray(self.trees.predict(features, num_threads=1)).reshape(-1, horizon)
-            level = history.scale[:, origin][:, None] * history.effect[:, origin : origin + horizon]
-            mean[start : start + part.n_series] = ((1 - PULL) * relative + PULL) * level
-        return mean
-
-    def text(self) -> dict[str, str]:
-        """Return the model as text."""
-        return {"trees": self.trees.model_to_string(), **self.inputs.text()}
+    panel, back = task
+    h = panel.calendar.n_history
+    ahead = slice(h - back, h - back + length)
+    share = on_offer(panel)[:, ahead].astype(np.float64)
+    units = np.zeros(share.shape)
+    if back:
+        share *= panel.available[:, ahead]
+        units = np.where(share > 0, panel.units[:, ahead].astype(np.float64), 0.0)
+    trees, levels = np.zeros((2, *share.shape))
+    for start in range(0, panel.n_series, CHUNK_SERIES):
+        rows = np.arange(start, min(start + CHUNK_SERIES, panel.n_series))
+        trees[rows], levels[rows] = mean.unaligned(panel.take(rows).cut(back), length)
+    weight = weights_of(levels.sum(axis=1) / max(1, length))[:, None]
+    return float((weight * share * trees).sum()), float((weight * share * levels).sum()), float((weight * units).sum())
 
 
 def _learn(panel: DemandPanel, length: int, params: BoostingParams, n_threads: int) -> TreeMean | None:
     """Return the model of a panel sorted by key; None if it holds too few rows."""
     codes, effects = _codes(panel), learn_known_effects(panel)
     start = learn_cold_start(panel, codes, effects)
-    inputs = TreeInputs(codes, tuple(sorted(panel.regressors)), start, effects)
+    groups = learn_group_effects(panel, codes, effects)
+    # With hardly more than a year the time of the year tells one date from another, and a season from no growth.
+    is_yearly = panel.calendar.n_history >= YEARLY_FROM * RHYTHMS[panel.calendar.bucket].year
+    inputs = TreeInputs(codes, tuple(sorted(panel.regressors)), is_yearly, start, effects, groups)
     features, labels, weights = _rows(panel, inputs, length, params)
     if len(labels) < MIN_ROWS or not labels.any():
         return None
@@ -248,7 +218,7 @@ def _rows(
         parts.append(
             (
                 feature_rows(history, known, rhythm, rows, origins, steps),
-                (history.demand[rows, target] / scale).astype(np.float32),
+                np.minimum(history.demand[rows, target] / scale, MAX_LABEL / np.minimum(scale, 1)).astype(np.float32),
                 weight.astype(np.float32),
             )
         )

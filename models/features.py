@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from engine.demand.calendar import Calendar
 from engine.demand.censoring import SCALED_SHARE
+from engine.demand.oddities import filled_ahead
 from engine.demand.on_offer import on_offer
 from engine.demand.panel import DemandPanel
 
@@ -46,7 +47,8 @@ class Rhythm:
     """The spans, in buckets, over which a bucket length looks back.
 
     ``season`` is the short cycle (a week of days; 0 = none), ``year`` the long one, ``around`` half the
-    width of the window that is read a year ago. The last of ``half_lives`` gives a series its scale.
+    width of the window that is read a year ago. The last of ``half_lives`` gives a series its scale. An age above
+    ``mature`` buckets counts as that where the time of the year is not read.
     """
 
     windows: tuple[int, ...]
@@ -55,12 +57,13 @@ class Rhythm:
     season: int
     year: int
     around: int
+    mature: int
 
 
 RHYTHMS: Mapping[str, Rhythm] = {
-    "D": Rhythm((7, 14, 28, 56, 112, 224), (3.0, 10.0, 14.0), 3, 7, 364, 7),
-    "W": Rhythm((2, 4, 8, 13, 26, 52), (1.5, 4.0, 6.5), 4, 0, 52, 1),
-    "M": Rhythm((2, 3, 6, 12), (1.0, 3.0, 6.0), 3, 0, 12, 0),
+    "D": Rhythm((7, 14, 28, 56, 112, 224), (3.0, 10.0, 14.0), 3, 7, 364, 7, 182),
+    "W": Rhythm((2, 4, 8, 13, 26, 52), (1.5, 4.0, 6.5), 4, 0, 52, 1, 26),
+    "M": Rhythm((2, 3, 6, 12), (1.0, 3.0, 6.0), 3, 0, 12, 0, 6),
 }
 
 
@@ -92,7 +95,8 @@ class History:
 class Known:
     """What is known besides demand.
 
-    ``by_bucket`` and ``planned_price`` cover history and future; the running sums are of prices paid, in the history.
+    ``by_bucket`` and ``planned_price`` cover history and future; the running sums are of prices paid, in the history. A
+    higher age than ``most_age`` is not told.
     """
 
     by_bucket: Mapping[str, Singles]
@@ -100,6 +104,7 @@ class Known:
     price_total: Doubles
     price_count: Doubles
     attributes: Singles
+    most_age: float
 
 
 def read_seen(panel: DemandPanel) -> Doubles:
@@ -184,7 +189,7 @@ def coded(panel: DemandPanel, codes: Codes) -> dict[str, npt.NDArray[np.int64]]:
     return out
 
 
-def read_known(panel: DemandPanel, codes: Codes, names: tuple[str, ...]) -> Known:
+def read_known(panel: DemandPanel, codes: Codes, names: tuple[str, ...], is_yearly: bool = True) -> Known:
     """Return regressors, prices and attributes in the order a model was fitted with.
 
     Parameters
@@ -195,12 +200,17 @@ def read_known(panel: DemandPanel, codes: Codes, names: tuple[str, ...]) -> Know
         For every attribute column, the code of each text known at the fit; another text is NaN (unknown).
     names
         Regressors of the fit; one that the panel lacks is NaN (not given).
+    is_yearly
+        Whether the time of the year is told, and the age of old series; else they are the same for all. In a history of
+        hardly more than a year both would tell one date from another.
     """
     n, b = panel.n_series, panel.calendar.n_buckets
     absent = np.full(b, np.nan, np.float32)
     by_bucket = calendar_features(panel.calendar)
+    if not is_yearly:
+        by_bucket["day_of_year"] = np.zeros(b, np.float32)
     for name in names:
-        by_bucket[name] = np.asarray(panel.regressors.get(name, absent), np.float32)
+        by_bucket[name] = np.asarray(filled_ahead(panel, name), np.float32) if name in panel.regressors else absent
     planned = np.broadcast_to(np.asarray(panel.regressors.get(PRICE, absent), np.float32), (n, b))
     paid = panel.price
     seen = np.isfinite(paid)
@@ -213,6 +223,7 @@ def read_known(panel: DemandPanel, codes: Codes, names: tuple[str, ...]) -> Know
         price_total=_running(np.where(seen, paid, 0).astype(np.float64), 1),
         price_count=_running(seen.astype(np.float64), 1),
         attributes=attributes,
+        most_age=np.inf if is_yearly else RHYTHMS[panel.calendar.bucket].mature,
     )
 
 
@@ -267,7 +278,7 @@ def feature_rows(history: History, known: Known, rhythm: Rhythm, rows: Ints, ori
         np.sqrt(np.maximum(squares - mean**2, 0)) / np.maximum(mean, 1e-3),
         _ratio(_difference(history.positive, rows, origins - year, origins), count),
         _difference(history.count, rows, history.last_sale[rows, origins] + 1, origins),
-        history.age[rows, origins],
+        np.minimum(history.age[rows, origins], known.most_age),
     ]
     past = np.maximum(origins - 1, 0)
     month = rhythm.windows[2]

@@ -19,8 +19,10 @@ from scipy import sparse
 from sklearn.linear_model import PoissonRegressor
 from sklearn.model_selection import GridSearchCV, GroupKFold
 
+from engine.demand.calendar import Bucket
 from engine.demand.on_offer import on_offer
 from engine.demand.panel import DemandPanel
+from models.effect_errors import Cells, EffectRange, effect_errors, effect_ranges
 from models.features import PRICE
 from models.local_design import regressor_values
 
@@ -40,6 +42,9 @@ MIN_PLAIN = 0.2
 """With a lesser share of buckets free of events and promotions, the level is read from all."""
 
 PENALTIES = (1e-3, 1e-4, 1e-5)
+MAX_DEMAND = 20.0
+"""Demand is cut to this many levels (units where the level is below one), so that one absurd series sets no effect."""
+
 MAX_KINDS = 60
 """A common regressor with more values than this is no countdown to an event, and counts by its value."""
 
@@ -60,9 +65,10 @@ class Column:
 
 @dataclass(frozen=True)
 class KnownEffects:
-    """Log effects of columns; the name `WEEKDAY` stands for the day of the week."""
+    """Log effects of columns; the name `WEEKDAY` stands for the day of the week. ``ranges`` says how sure they are."""
 
     columns: tuple[Column, ...] = ()
+    ranges: tuple[EffectRange, ...] = ()
 
     def __call__(self, panel: DemandPanel) -> Doubles:
         """Return the factor on the demand of every bucket, shape (n, n_buckets)."""
@@ -76,12 +82,14 @@ class KnownEffects:
 
     def text(self) -> str:
         """Return the effects as text; numbers keep every bit."""
-        return json.dumps([asdict(column) for column in self.columns], ensure_ascii=False)
+        return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_text(cls, text: str) -> KnownEffects:
         """Return what `text` describes."""
-        return cls(tuple(Column(**told) for told in json.loads(text)))
+        told = json.loads(text)
+        columns = tuple(Column(**column) for column in told["columns"])
+        return cls(columns, tuple(EffectRange(**each) for each in told["ranges"]))
 
 
 WEEKDAY = ""
@@ -97,19 +105,25 @@ def learn_known_effects(panel: DemandPanel) -> KnownEffects:
     part = panel.take(best)
     columns = _columns(part)
     share = np.where(on_offer(part)[:, :h], part.available.astype(np.float64), 0.0)
-    level = _local_level(part, share)
+    plain = share * _plain(part)
+    level = _local_level(np.where(plain > 0, part.units, 0.0), plain, part.calendar.bucket)
     row, bucket = np.nonzero((share > 0) & (level > 0))
     block = bucket * N_BLOCKS // h
     if not columns or len(row) < MIN_CELLS or len(np.unique(block)) < N_FOLDS:
         return KnownEffects()
     exposure = (share * level)[row, bucket]
-    demand = part.units[row, bucket] / exposure
+    demand = np.minimum(part.units[row, bucket] / exposure, MAX_DEMAND / np.minimum(exposure, 1))
     folds = list(GroupKFold(N_FOLDS).split(demand, groups=block))
     if not all(demand[train].any() and demand[test].any() for train, test in folds):
         return KnownEffects()
     values = []
     for column in columns:
         found = _values(part, column)
+        if column.name == PRICE:
+            # A level that is read off the buckets around holds the effect of their price: what is left to learn from is
+            # how a price differs from theirs.
+            past = np.broadcast_to(found, (part.n_series, part.calendar.n_buckets))[:, :h]
+            found = past - _local_level(past * plain, plain, part.calendar.bucket)
         values.append(sparse.csr_matrix((found[bucket] if found.ndim == 1 else found[row, bucket])[:, None]))
     search = GridSearchCV(
         PoissonRegressor(max_iter=1000, tol=1e-5),
@@ -117,9 +131,13 @@ def learn_known_effects(panel: DemandPanel) -> KnownEffects:
         scoring="neg_mean_poisson_deviance",
         cv=folds,
     )
-    search.fit(sparse.hstack(values, format="csr"), demand, sample_weight=exposure)
-    effects = search.best_estimator_.coef_.tolist()
-    return KnownEffects(tuple(replace(c, effect=effect) for c, effect in zip(columns, effects, strict=True)))
+    design = sparse.hstack(values, format="csr")
+    search.fit(design, demand, sample_weight=exposure)
+    best_fit = search.best_estimator_
+    learnt = tuple(replace(c, effect=effect) for c, effect in zip(columns, best_fit.coef_.tolist(), strict=True))
+    units = part.units[row, bucket].astype(np.float64)
+    cells = Cells(design, units, exposure * best_fit.predict(design), exposure, row, bucket)
+    return KnownEffects(learnt, effect_ranges(learnt, cells, effect_errors(cells, float(best_fit.alpha))))
 
 
 def _columns(panel: DemandPanel) -> tuple[Column, ...]:
@@ -153,15 +171,13 @@ def _values(panel: DemandPanel, column: Column) -> Doubles:
     return values / column.scale if column.value is None else np.asarray(values == column.value, dtype=np.float64)
 
 
-def _local_level(panel: DemandPanel, share: Doubles) -> Doubles:
-    """Return demand per bucket around every bucket of the history, from plain ones; 0 where not known."""
-    h = panel.calendar.n_history
-    plain = share * _plain(panel)
-    units = np.where(plain > 0, panel.units, 0.0)
-    keep = 0.5 ** (1 / HALF_LIFE[panel.calendar.bucket])
-    above, below = np.zeros(share.shape), np.zeros(share.shape)
+def _local_level(units: Doubles, plain: Doubles, bucket: Bucket) -> Doubles:
+    """Return units per bucket around every bucket of the history, of weights ``plain``; 0 where not known."""
+    h = units.shape[1]
+    keep = 0.5 ** (1 / HALF_LIFE[bucket])
+    above, below = np.zeros(plain.shape), np.zeros(plain.shape)
     for order in (range(h), range(h - 1, -1, -1)):
-        sold, seen = np.zeros(len(share)), np.zeros(len(share))
+        sold, seen = np.zeros(len(plain)), np.zeros(len(plain))
         for t in order:
             above[:, t] += sold
             below[:, t] += seen
