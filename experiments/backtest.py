@@ -1,4 +1,7 @@
-"""A comparison of forecasters on the past: rolling origins, the loss that matters, every model beside the baseline."""
+"""A comparison of forecasters on the past: rolling origins, the loss that matters, every model beside the baseline.
+
+Beside the scores stands what the choice among them adds to the baseline, by ABC and XYZ class.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from experiments.forecasters import build_forecaster
 from experiments.reading import load_data, parse_date
 from experiments.run_plan import git_revision
 from experiments.settings import read_settings
+from models.value_added import forecast_value_added
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,10 @@ class BacktestRequest:
 
 @dataclass(frozen=True)
 class BacktestResult:
-    """The scores by model and segment, where they lie, and the tracked parent run."""
+    """The scores by model and segment, the value added by class, where they lie, and the tracked parent run."""
 
     scores: pd.DataFrame
+    value_added: pd.DataFrame
     out: Path
     tracked: str
     exit_code: int
@@ -68,10 +73,12 @@ def run_backtest(request: BacktestRequest, run: Run | None = None) -> BacktestRe
     panel, _ = build_panel(tables, settings, network.calendar, keys, network.interval_for(keys))
     with processes(settings.run.n_workers) as executor:
         scores = build_forecaster(settings, replace(run, executor=executor)).race(panel)
+    value_added = forecast_value_added(scores)
     with result_folder(out, request.overwrite) as folder:
         write_table(scores, folder / "backtest")
+        write_table(value_added, folder / "value_added")
     meta = PlanMeta(run_id, loaded.snapshot_id, settings.config_version, settings.flat(), loaded.source)
     tracked = import_module("experiments.tracking").track_backtest(
         scores, meta, request.home, out / "backtest.parquet", git_revision()
     )
-    return BacktestResult(scores, out, tracked, loaded.exit_code)
+    return BacktestResult(scores, value_added, out, tracked, loaded.exit_code)

@@ -2,19 +2,22 @@
 
 Every candidate is fitted once, at the earliest cutoff, and stays frozen while it is sampled at each later one. Its
 loss is the pinball loss of demand summed over each series' protection interval, in money, pooled over the series of
-a segment and the cutoffs. A baseline is always in the race and holds a segment until a challenger, in the order given,
-beats the holder by the margin. Those chosen are then fitted to everything. A series that sells too seldom goes to the
-baseline; a new one to the first candidate that says of itself that it can start cold and did not fail, else to the
-baseline. Series unknown at the fit go there too, if that candidate was fitted, for any series.
+a segment and the cutoffs; a series counts at the cutoffs at which it was neither new nor odd. A baseline is always in
+the race and holds the place until a challenger, in the order given, beats the holder by the margin. A segment follows
+the winner over all series, unless its own winner is surely better there (`models.contest`). Those chosen are then
+fitted to everything. A series that sells too seldom goes to the baseline; a new one to the first candidate that says of
+itself that it can start cold and did not fail, else to the baseline. Series unknown at the fit go there too, if that
+candidate was fitted, for any series.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from engine.demand.panel import DemandPanel, Ids
@@ -26,9 +29,10 @@ from engine.forecast.sampling import series_blocks
 from engine.forecast.streams import Streams
 from engine.forecast.types import Fitted, FittedState, Forecaster, SamplePaths
 from engine.messages import Message
-from models.contest import Scores, choose, score_table, stacked, table_of
+from models.contest import Scores, choose, only, score_table, stacked, table_of
 from models.seasonal_naive import SeasonalNaive
 from models.segments import Segments, segment
+from models.value_added import class_rows
 
 BASELINES = ("seasonal_naive", "moving_average")
 QUANTILES = tuple(round(0.05 * i, 2) for i in range(1, 20))
@@ -36,6 +40,9 @@ QUANTILES = tuple(round(0.05 * i, 2) for i in range(1, 20))
 
 STREAMS = Streams(0)
 """Random numbers of the backtest, the same in every fit."""
+
+Score = Callable[[SamplePaths, Actuals, npt.NDArray[np.int32], tuple[float, ...]], IntervalScores]
+"""Scores paths beside what came true: `score_intervals`, or `models.bucket_scores.score_buckets`."""
 
 NAMED = 5
 """Series named in a note; the others are counted."""
@@ -54,11 +61,14 @@ class BestOf:
         ``n_cutoffs``, ``margin`` and ``n_paths`` of the backtest.
     run
         Told of progress, asked for cancellation.
+    score
+        Gives the loss: by default that of demand summed over the interval, which a stock must cover.
     """
 
     candidates: Sequence[Forecaster]
     params: ForecastParams = field(default_factory=ForecastParams)
     run: Run = field(default_factory=Run)
+    score: Score = score_intervals
     name: str = "best_of"
 
     def __post_init__(self) -> None:
@@ -72,19 +82,21 @@ class BestOf:
     def race(self, panel: DemandPanel) -> pd.DataFrame:
         """Return the backtest alone, as in `Chosen.backtest`, without fitting the chosen ones again."""
         ordered = _ordered(panel)
-        return self._race(ordered, segment(ordered))[0]
+        segments = segment(ordered)
+        race = self._race(ordered, segments)
+        return score_table(race.scores, segments, race.chosen, class_rows(ordered))
 
     def fit(self, panel: DemandPanel) -> Chosen:
         """Choose by backtest and fit the chosen ones to the whole panel."""
         ordered = _ordered(panel)
         segments = segment(ordered)
         baseline = self.candidates[0]
-        table, chosen, notes = self._race(ordered, segments)
-        raced = set(table["model"])
-        cold = (c.name for c in self.candidates if getattr(c, "cold_start", False) and c.name in raced)
+        race = self._race(ordered, segments)
+        chosen, notes = dict(race.chosen), race.notes
+        cold = (c.name for c in self.candidates if getattr(c, "cold_start", False) and c.name in race.scores)
         newcomer = next(cold, baseline.name)
-        chosen = {**chosen, "new": newcomer}
-        model = np.array([chosen.get(name, baseline.name) for name in segments.name], dtype=object)
+        served = {**chosen, "new": newcomer}
+        model = np.array([served.get(name, baseline.name) for name in segments.name], dtype=object)
         fitted: dict[str, Fitted] = {}
         wanted = [c for c in self.candidates if c is baseline or (model == c.name).any()]
         for number, candidate in enumerate(wanted):
@@ -98,11 +110,12 @@ class BestOf:
                 raise
             except Exception as error:  # noqa: BLE001 - a candidate that fails is listed and its series fall back
                 notes += (_failed(candidate, error, "fit"),)
-                table.loc[table["model"] == candidate.name, "chosen"] = False
+                chosen = {name: baseline.name if m == candidate.name else m for name, m in chosen.items()}
                 model[model == candidate.name] = baseline.name
         self.run.step("fit", len(wanted), len(wanted))
         newcomer = newcomer if newcomer in fitted else baseline.name
         notes = (*notes, *_left_out(ordered, segments, model), *(n for one in fitted.values() for n in one.notes))
+        table = score_table(race.scores, segments, chosen, class_rows(ordered))
         return Chosen(newcomer, fitted, _by_key(ordered, model), table, notes)
 
     def from_state(self, state: FittedState) -> Chosen:
@@ -116,19 +129,20 @@ class BestOf:
         table = table_of(json.loads(state.text["backtest"]))
         return Chosen(state.text["newcomer"], fitted, model_by_key, table)
 
-    def _race(self, panel: DemandPanel, segments: Segments) -> tuple[pd.DataFrame, dict[str, str], tuple[Message, ...]]:
-        """Return the backtest table, the model chosen for each segment and what is to be told."""
+    def _race(self, panel: DemandPanel, segments: Segments) -> _Race:
         horizon = int(panel.interval[:, 1].max()) if panel.n_series else 0
         backs = cutoffs(panel, self.params.n_cutoffs, horizon)
         if not len(backs) or not segments.chosen_for.any():
             note = Message("backtest-too-short", {"n_buckets": panel.calendar.n_history, "horizon": horizon})
-            return score_table({}, segments, {}), {}, (note,)
+            return _Race({}, {}, (note,))
+        raced = tuple(segment(panel.cut(int(back))).chosen_for for back in backs)
         scores: dict[str, Scores] = {}
         notes: tuple[Message, ...] = ()
         for number, candidate in enumerate(self.candidates):
             self.run.step("backtest", number, len(self.candidates))
             try:
-                scores[candidate.name] = self._score(candidate, panel, backs, horizon)
+                found = self._score(candidate, panel, backs, horizon)
+                scores[candidate.name] = Scores(tuple(map(only, found, raced)))
             except Cancelled:
                 raise
             except Exception as error:
@@ -136,13 +150,12 @@ class BestOf:
                     raise
                 notes += (_failed(candidate, error, "backtest"),)
         self.run.step("backtest", len(self.candidates), len(self.candidates))
-        chosen = choose(scores, segments, self.params.margin)
-        return score_table(scores, segments, chosen), chosen, notes
+        return _Race(scores, choose(scores, segments, self.params.margin), notes)
 
     def _score(
         self, candidate: Forecaster, panel: DemandPanel, backs: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
         horizon: int,
-    ) -> Scores:  # fmt: skip
+    ) -> list[IntervalScores]:  # fmt: skip
         """Return the scores of a candidate that was fitted at the earliest cutoff, at every cutoff."""
         fitted = candidate.fit(panel.cut(int(backs.max())))
         by_cutoff: list[IntervalScores] = []
@@ -152,17 +165,23 @@ class BestOf:
             for rows in series_blocks(past):
                 self.run.step(f"backtest {candidate.name}", len(by_cutoff), len(backs))
                 paths = fitted.sample(past.take(rows), horizon, self.params.n_paths, STREAMS)
-                parts.append(
-                    score_intervals(
-                        paths, Actuals(actuals.units[rows], actuals.seen[rows]), past.interval[rows], QUANTILES
-                    )
-                )
+                came = Actuals(actuals.units[rows], actuals.seen[rows])
+                parts.append(self.score(paths, came, past.interval[rows], QUANTILES))
             by_cutoff.append(stacked(parts))
-        return Scores(tuple(by_cutoff))
+        return by_cutoff
 
 
 def _ordered(panel: DemandPanel) -> DemandPanel:
     return panel.take(np.lexsort((panel.location_id.astype(np.str_), panel.item_id.astype(np.str_))))
+
+
+@dataclass(frozen=True)
+class _Race:
+    """Scores by model, the model chosen for each segment, and what is to be told."""
+
+    scores: Mapping[str, Scores]
+    chosen: Mapping[str, str]
+    notes: tuple[Message, ...]
 
 
 @dataclass(frozen=True)
@@ -179,7 +198,9 @@ class Chosen:
         Name of the model of each (item, location).
     backtest
         One row per model and segment, and per model over "all": n_series (scored), loss (mean pinball loss of
-        an interval, money), wape, bias, coverage (of the central 80 %, by randomised PIT), chosen.
+        an interval, money), wape, bias, coverage (of the central 80 %, by randomised PIT), chosen. What was chosen for
+        each series is the model "best_of" over "all" and by ABC and XYZ class, where the baseline stands too; see
+        `models.value_added.forecast_value_added`.
     """
 
     newcomer: str

@@ -31,5 +31,7 @@ def command(reading: Reading, writing: Writing, models: str, as_json: bool) -> i
         click.echo(result.scores.to_json(orient="records", indent=2))
     else:
         click.echo(result.scores.to_string(index=False, float_format="{:,.4f}".format))
+        click.echo("\nForecast value added: what the choice among these models adds to the baseline, by class")
+        click.echo(result.value_added.to_string(index=False, float_format="{:,.4f}".format))
         click.echo(f"Tables are in {result.out}; tracked as MLflow run {result.tracked}")
     return result.exit_code

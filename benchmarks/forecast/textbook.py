@@ -1,17 +1,20 @@
 """restock beside statsforecast on the textbook's series: M3 monthly and M4 weekly.
 
-    python -m benchmarks.forecast.textbook [m3] [m4] [--models theta,arima_111,ets,blend,arima] [--workers 2]
+    python -m benchmarks.forecast.textbook [m3] [m4] [--also auto_arima] [--workers 2]
 
 The mean absolute scaled error of point forecasts on the official hold-outs; with ``--development``, on the last part of
 what is known before them, where methods are to be compared while they are made. A forecaster's point forecast is its
-mean, before sample paths are made of it. AutoARIMA, which takes seconds a series, forecasts ``--arima-series`` of them,
-drawn with a fixed seed. Reads RESTOCK_DATA; writes benchmarks/results/forecast_m3.md and forecast_m4.md.
+mean, before sample paths are made of it. The automatic choice is among the candidates of configs/monthly.toml.
+AutoARIMA and the forecasters that ``--also`` names take up to seconds a series: they forecast `FEW` series, drawn with
+a fixed seed. Reads RESTOCK_DATA; writes benchmarks/results/forecast_m3.md and forecast_m4.md.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,49 +24,40 @@ from benchmarks.forecast.textbook_peers import PEERS, SLOW_PEER, peer_forecast
 from benchmarks.measure import write_table
 from engine.demand.panel import DemandPanel
 from engine.execution import Executor, Run, processes
-from engine.forecast.params import ForecastParams
 from engine.forecast.pooled import PooledForecast
-from engine.forecast.types import Fitted, Forecaster
-from models.arima import Arima, ArimaParams
-from models.arima_111 import Arima111
-from models.best_of import BestOf
-from models.blend import Blend, BlendParams
-from models.ets import Ets, EtsParams
-from models.theta import Theta
+from engine.forecast.types import Fitted
+from experiments.forecasters import build_forecaster
+from experiments.settings import read_settings
+from models.bucket_scores import score_buckets
+from models.registry import create
 
 ALL = 1_000_000
-"""Series fitted at most by a per-series model: here, all of them."""
+FEW = {"m3": 300, "m4": ALL}
+CONFIG = Path(__file__).parents[2] / "configs" / "monthly.toml"
 
 BEST = "automatic choice"
 
 
-def candidates(names: Sequence[str], executor: Executor) -> list[Forecaster]:
-    """Return restock's forecasters of these names, set to fit every series."""
-    made: list[Forecaster] = [
-        Theta(),
-        Arima111(),
-        Ets(EtsParams(ALL), executor),
-        Blend(BlendParams(ALL), executor),
-        Arima(ArimaParams(ALL), executor),
-    ]
-    return [forecaster for forecaster in made if forecaster.name in names]
-
-
-def our_forecasts(data: Textbook, names: Sequence[str], executor: Executor) -> tuple[dict[str, Doubles], list[str]]:
-    """Return forecasts (n, horizon) of each forecaster and of the automatic choice, and how often each was taken."""
+def our_forecasts(data: Textbook, executor: Executor) -> tuple[dict[str, Doubles], list[str]]:
+    """Return forecasts (n, horizon) of each candidate and of the automatic choice, and how often each was taken."""
     panel, run = data.panel(), Run(executor, progress=lambda stage, done, total: print(stage, done, total, flush=True))
-    made = candidates(names, executor)
-    chosen = BestOf(made, ForecastParams(), run).fit(panel)
+    settings = read_settings(CONFIG)
+    chosen = replace(build_forecaster(settings, run), score=score_buckets).fit(panel)
     out = {}
-    for forecaster in made:
-        fitted = chosen.fitted.get(forecaster.name)
-        out[forecaster.name] = _mean(fitted or forecaster.fit(panel), panel, data.horizon)
+    for name in settings.forecast.models:
+        fitted = chosen.fitted.get(name) or create(name, settings.models.get(name), settings.forecast, run).fit(panel)
+        out[name] = _mean(fitted, panel, data.horizon)
     model = chosen.model_of(panel.item_id, panel.location_id)
-    best = np.zeros_like(data.test)
-    for name in sorted(set(model)):
-        rows = model == name
-        best[rows] = _mean(chosen.fitted[name], panel, data.horizon)[rows]
-    return {**out, BEST: best}, [f"{name} {int((model == name).sum())}" for name in sorted(set(model))]
+    taken = sorted(set(model))
+    best = np.select([(model == name)[:, None] for name in taken], [out[name] for name in taken])
+    return {**out, BEST: best}, [f"{name} {int((model == name).sum())}" for name in taken]
+
+
+def their_own(names: Sequence[str], data: Textbook, executor: Executor) -> dict[str, Doubles]:
+    """Return forecasts (n, horizon) of forecasters that take no part in the choice."""
+    panel, params = data.panel(), read_settings(CONFIG).forecast
+    made = [create(name, None, params, Run(executor)) for name in names]
+    return {each.name: _mean(each.fit(panel), panel, data.horizon) for each in made}
 
 
 def rows_of(data: Textbook, forecasts: Mapping[str, Doubles], drawn: npt.NDArray[np.int64]) -> list[dict[str, object]]:
@@ -91,9 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Forecast, score and write a table for each data set named, by default both."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", nargs="*", default=["m3", "m4"], metavar="m3|m4")
-    parser.add_argument("--models", default="theta,arima_111,ets,blend,arima")
+    parser.add_argument("--also", default="auto_arima", help="forecasters beside the candidates")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--arima-series", type=int, default=500)
+    parser.add_argument("--few", type=int, help="other than the stated number of series for what is slow")
     parser.add_argument("--series", type=int, default=ALL, help="forecast only so many series, drawn with a fixed seed")
     parser.add_argument("--development", action="store_true", help="score on the end of the training part")
     options = parser.parse_args(arguments)
@@ -101,14 +95,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data = {"m3": m3, "m4": m4}[name]()
         data = _drawn(data, options.series)[0]
         data = data.development() if options.development else data
-        few, drawn = _drawn(data, options.arima_series)
+        few, drawn = _drawn(data, options.few or FEW[name])
+        also = [each for each in options.also.split(",") if each]
         with processes(options.workers) as executor:
-            ours, taken = our_forecasts(data, options.models.split(","), executor)
+            ours, taken = our_forecasts(data, executor)
+            ours |= their_own(also, few, executor)
             peers = {peer: peer_forecast(peer, few if peer == SLOW_PEER else data, executor) for peer in PEERS}
         scored = "the last part of the training data" if options.development else "the official hold-out, scored once"
         notes = [
             f"Scored on {scored}; methods were made on the training data alone. Horizon {data.horizon}.",
-            f"The automatic choice took: {', '.join(taken)} series. It is by rolling-origin backtest, per segment.",
+            f"The automatic choice took: {', '.join(taken)} series. It is by rolling-origin backtest, per segment, "
+            "among the candidates of configs/monthly.toml.",
             f"{', '.join(PEERS)} are statsforecast's, with a season of {data.season}.",
         ]
         if data.bucket == "W":

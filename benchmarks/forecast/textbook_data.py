@@ -18,9 +18,6 @@ DATA = Path(os.environ.get("RESTOCK_DATA", "../shared/data"))
 AS_OF: Mapping[Bucket, str] = {"M": "2020-01-01", "W": "2020-01-06"}
 """The dates are made up: the series' own are unknown or differ, and no method here reads a calendar."""
 
-PROTECTION_BUCKETS = 3
-"""Buckets that an order answers for, as made up as the dates: on their sum the automatic choice is made."""
-
 Doubles = npt.NDArray[np.float64]
 
 
@@ -78,7 +75,7 @@ class Textbook:
             available=np.ones_like(units),
             offered=offered,
             price=np.full_like(units, np.nan),
-            interval=np.tile(np.array([[0, PROTECTION_BUCKETS]], np.int32), (n, 1)),
+            interval=np.tile(np.array([[0, h]], np.int32), (n, 1)),
             static=pd.DataFrame({"divisible": np.ones(n, np.bool_), "unit_price": 1 / self.scale()}),
             regressors={},
         )

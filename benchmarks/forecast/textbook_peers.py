@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import statsforecast
-from statsforecast.models import AutoARIMA, AutoETS, AutoTheta, SeasonalNaive
+from statsforecast.models import AutoARIMA, AutoETS, SeasonalNaive
 
 from benchmarks.forecast.textbook_data import Doubles, Textbook
 from engine.execution import Executor
@@ -18,10 +18,9 @@ from engine.execution import Executor
 CACHE = Path(__file__).parent.parent / "results" / "cache"
 CHUNK = 8
 
-PEERS: Mapping[str, Callable[..., AutoARIMA | AutoETS | AutoTheta | SeasonalNaive]] = {
+PEERS: Mapping[str, Callable[..., AutoARIMA | AutoETS | SeasonalNaive]] = {
     "AutoARIMA": AutoARIMA,
     "AutoETS": AutoETS,
-    "AutoTheta": AutoTheta,
     "SeasonalNaive": SeasonalNaive,
 }
 

@@ -12,6 +12,7 @@ import pytest
 from engine.demand.panel import DemandPanel, Floats
 from engine.errors import Cancelled, ConfigError
 from engine.execution import Run
+from engine.forecast.backtest import actuals_after, cutoffs, interval_pinball, score_intervals
 from engine.forecast.conformance import check_forecaster
 from engine.forecast.empirical import ResidualPool
 from engine.forecast.params import ForecastParams
@@ -19,10 +20,12 @@ from engine.forecast.pooled import PooledForecast, fit_pooled
 from engine.forecast.streams import Streams
 from engine.forecast.synthetic import synthetic_panel
 from engine.forecast.types import FittedState
-from models.best_of import BestOf
+from models.best_of import QUANTILES, STREAMS, BestOf
 from models.contest import COLUMNS
 from models.moving_average import MovingAverage, thirteen_weeks
 from models.seasonal_naive import SeasonalNaive
+from models.segments import segment
+from models.value_added import NAMES, forecast_value_added
 
 PARAMS = ForecastParams(n_paths=40)
 PANEL = synthetic_panel(n_items=20, n_history=200)
@@ -87,27 +90,56 @@ def test_a_baseline_is_added_where_none_is_given() -> None:
 def test_the_backtest_has_its_columns_and_one_choice_a_segment() -> None:
     table = best(SeasonalNaive(), MovingAverage()).fit(PANEL).backtest
     assert tuple(table.columns) == COLUMNS
-    by_segment = table[table["segment"] != "all"].groupby("segment")["chosen"].sum()
+    by_segment = table[~table["segment"].isin(NAMES)].groupby("segment")["chosen"].sum()
     assert (by_segment == 1).all()
-    assert set(table.loc[table["segment"] == "all", "model"]) == {"seasonal_naive", "moving_average"}
+    assert set(table.loc[table["segment"] == "all", "model"]) == {"seasonal_naive", "moving_average", "best_of"}
 
 
-def test_the_pooled_loss_is_the_mean_of_interval_pinballs_in_money() -> None:
-    from engine.forecast.backtest import actuals_after, cutoffs, interval_pinball
-    from models.best_of import QUANTILES, STREAMS
-    from models.segments import segment
-
-    horizon = int(PANEL.interval[:, 1].max())
-    backs = cutoffs(PANEL, PARAMS.n_cutoffs, horizon)
-    fitted = SeasonalNaive().fit(PANEL.cut(int(backs.max())))
-    segments = segment(PANEL)
-    losses = []
+def test_the_pooled_loss_is_the_mean_of_interval_pinballs_in_money_of_those_that_were_in_the_race() -> None:
+    units, offered = np.array(PANEL.units), np.array(PANEL.offered)
+    offered[4, :170], units[4, :170] = False, 0
+    panel = replace(PANEL, units=units, offered=offered)
+    horizon = int(panel.interval[:, 1].max())
+    backs = cutoffs(panel, PARAMS.n_cutoffs, horizon)
+    assert backs.max() > 16  # at the earliest cutoff the fifth series had been on sale for less than 14 days
+    fitted = SeasonalNaive().fit(panel.cut(int(backs.max())))
+    segments = segment(panel)
+    losses, everyone = [], []
     for back in backs:
-        paths = fitted.sample(PANEL.cut(int(back)), horizon, PARAMS.n_paths, STREAMS)
-        loss = interval_pinball(paths, actuals_after(PANEL, int(back), horizon), PANEL.interval, QUANTILES)
-        losses.append((loss * segments.value_per_unit)[segments.chosen_for])
-    table = best(SeasonalNaive()).fit(PANEL).backtest
-    assert table.loc[table["segment"] == "all", "loss"].item() == pytest.approx(np.nanmean(losses))
+        past = panel.cut(int(back))
+        paths = fitted.sample(past, horizon, PARAMS.n_paths, STREAMS)
+        loss = interval_pinball(paths, actuals_after(panel, int(back), horizon), panel.interval, QUANTILES)
+        money = loss * segments.value_per_unit
+        everyone.append(money)
+        losses.append(money[segment(past).chosen_for & segments.chosen_for])
+    table = best(SeasonalNaive()).fit(panel).backtest
+    row = (table["segment"] == "all") & (table["model"] == "seasonal_naive")
+    assert table.loc[row, "loss"].item() == pytest.approx(np.nanmean(np.concatenate(losses)))
+    assert np.nanmean(np.concatenate(losses)) != pytest.approx(np.nanmean(everyone))
+
+
+def test_the_choice_stands_beside_the_baseline_over_all_and_in_each_class() -> None:
+    table = best(Stub("seasonal_naive", 3.0), Stub("good", 1.0)).fit(PANEL).backtest
+    losses = table.set_index(["segment", "model"])["loss"]
+    own = table[table["model"] == "best_of"]
+    assert "all" in set(own["segment"])
+    assert set(own["segment"]) <= set(NAMES)
+    assert losses["all", "best_of"] < losses["all", "seasonal_naive"]
+    for name in own["segment"]:
+        assert losses[name, "best_of"] <= losses[name, "seasonal_naive"]
+    added = forecast_value_added(table)
+    assert len(added) == len(own)
+    assert (added["value_added"] >= 0).all()
+
+
+def test_another_score_decides_by_its_own_loss() -> None:
+    def favours_many(paths, actuals, interval, quantiles):
+        found = score_intervals(paths, actuals, interval, quantiles)
+        return replace(found, pinball=np.where(np.isfinite(found.pinball), 1 / paths.units.mean(axis=(1, 2)), np.nan))
+
+    candidates = (Stub("seasonal_naive", 1.0), Stub("many", 9.0))
+    assert models_used(BestOf(candidates, PARAMS).fit(PANEL)) == {"seasonal_naive"}
+    assert "many" in models_used(BestOf(candidates, PARAMS, score=favours_many).fit(PANEL))
 
 
 @pytest.mark.parametrize(("fails_from", "stage"), [(0, "backtest"), (200, "fit")])
@@ -116,7 +148,9 @@ def test_a_candidate_that_raises_is_listed_and_left_out(fails_from: int, stage: 
     failed = [dict(note.values) for note in fitted.notes if note.code == "candidate-failed"]
     assert failed == [{"model": "good", "stage": stage, "reason": "RuntimeError: no fit today"}]
     assert models_used(fitted) == {"seasonal_naive"}
-    assert "good" not in set(fitted.backtest.loc[fitted.backtest["chosen"], "model"])
+    table = fitted.backtest
+    assert set(table.loc[table["chosen"], "model"]) == {"seasonal_naive"}
+    assert (forecast_value_added(table)["value_added"] == 0).all()
 
 
 def test_new_and_odd_series_are_left_to_the_baseline_and_listed() -> None:

@@ -143,9 +143,12 @@ def test_backtest_compares_models_beside_the_baseline(
     restock: Restock, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("--models", "moving_average,seasonal_naive", "--config", str(tmp_path / "mine.toml"), "--json")
-    assert restock("backtest", str(data), *arguments) == 0
+    assert restock("backtest", str(data), *arguments, "--out", str(tmp_path / "scores")) == 0
     scores = pd.DataFrame(json.loads(capsys.readouterr().out))
-    assert set(scores["model"]) == {"moving_average", "seasonal_naive"}
+    added = pd.read_parquet(tmp_path / "scores" / "value_added.parquet")
+    assert added["value_added"].tolist() == pytest.approx((1 - added["loss"] / added["baseline_loss"]).tolist())
+    assert {"A", "all"} <= set(added["abc"])
+    assert set(scores["model"]) == {"moving_average", "seasonal_naive", "best_of"}
 
 
 def test_usage_and_config_mistakes_exit_with_2(restock: Restock, data: Path, tmp_path: Path) -> None:
