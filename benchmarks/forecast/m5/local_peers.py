@@ -16,7 +16,7 @@ from statsforecast.models import AutoARIMA, AutoETS
 from statsforecast.models import SeasonalNaive as PeerNaive
 
 from benchmarks.forecast.m5.blocks import Truth
-from benchmarks.forecast.m5.peers import PeerForecast
+from benchmarks.forecast.m5.peers import PeerForecast, part_at
 from benchmarks.forecast.m5.score import DECILES, QUANTILES, Numbers
 from engine.demand.calendar import Dates, Ints
 from engine.demand.panel import Floats
@@ -25,8 +25,8 @@ SEASON = 7
 LEAST_DAYS = 28
 """Days kept at least of a series that has hardly sold."""
 
-CHUNK = 8192
-"""Series forecast in one call."""
+CHUNK = 1024
+"""Series forecast in one call, and kept then, so that a run of an hour goes on where it was stopped."""
 
 
 def seasonal_naive(truth: Truth, n_workers: int) -> PeerForecast:
@@ -41,25 +41,25 @@ def auto_ets(truth: Truth, n_workers: int) -> PeerForecast:
 
 def auto_arima(truth: Truth, n_workers: int) -> PeerForecast:
     """Return seasonal ARIMA, its orders chosen by AICc, of the sampled series."""
-    started = time.perf_counter()
     units = truth.panel.units[truth.sampled]
-    _, deciles = _forecasts(AutoARIMA(season_length=SEASON), units, truth, DECILES, n_workers)
-    return PeerForecast(time.perf_counter() - started, deciles=deciles)
+    found = _forecasts(AutoARIMA(season_length=SEASON), units, truth, DECILES, n_workers)
+    return PeerForecast(found.seconds, deciles=found.quantiles)
 
 
 def _of_groups(model: Any, truth: Truth, n_workers: int) -> PeerForecast:
-    started = time.perf_counter()
     quantiles = QUANTILES + tuple(share for share in DECILES if share not in QUANTILES)
-    mean, values = _forecasts(model, truth.hierarchy.sums(truth.panel.units), truth, quantiles, n_workers)
+    found = _forecasts(model, truth.hierarchy.sums(truth.panel.units), truth, quantiles, n_workers)
     series = truth.hierarchy.group[-1]
+    mean, values = required(found.mean), required(found.quantiles)
     deciles = values[series[truth.sampled]][:, [quantiles.index(share) for share in DECILES]]
-    return PeerForecast(time.perf_counter() - started, mean[series], values[:, : len(QUANTILES)], deciles)
+    return PeerForecast(found.seconds, mean[series], values[:, : len(QUANTILES)], deciles)
 
 
-def _forecasts(
-    model: Any, history: Numbers, truth: Truth, quantiles: Sequence[float], n_workers: int
-) -> tuple[Floats, Floats]:
-    """Return means (n, horizon) and quantiles (n, n_quantiles, horizon) after ``history`` (n, n_days), none below 0."""
+def _forecasts(model: Any, history: Numbers, truth: Truth, quantiles: Sequence[float], n_workers: int) -> PeerForecast:
+    """Return means (n, horizon) and quantiles (n, n_quantiles, horizon) after ``history`` (n, n_days), none below 0.
+
+    The time is that of all parts, whenever they were run.
+    """
     horizon = truth.actual.shape[1]
     mean = np.zeros((len(history), horizon), np.float32)
     values = np.zeros((len(history), len(quantiles), horizon), np.float32)
@@ -67,16 +67,42 @@ def _forecasts(
     names = [_column(str(model), share) for share in quantiles]
     sold = np.flatnonzero(history.any(axis=1))
     days = truth.panel.calendar.starts[: history.shape[1]]
+    seconds = 0.0
     for start in range(0, len(sold), CHUNK):
         rows = sold[start : start + CHUNK]
+        path = part_at(str(model), history[rows], (str(days[-1]), horizon, quantiles))
+        if path.exists():
+            part = PeerForecast.load(path)
+            mean[rows], values[rows] = required(part.mean), required(part.quantiles)
+            seconds += part.seconds
+            continue
+        started = time.perf_counter()
         forecaster = StatsForecast([model], "D", n_jobs=n_workers, fallback_model=PeerNaive(SEASON))
         found = forecaster.forecast(h=horizon, df=_frame(rows, history[rows], days), level=levels)
         table = found.sort_values(["unique_id", "ds"])[[str(model), *names]].to_numpy(np.float64)
         table = np.nan_to_num(np.maximum(table, 0)).reshape(len(rows), horizon, -1)
         mean[rows] = table[:, :, 0]
         values[rows] = table[:, :, 1:].transpose(0, 2, 1)
+        spent = time.perf_counter() - started
+        PeerForecast(spent, mean[rows], values[rows]).save(path)
+        seconds += spent
         print(f"{model}: {min(start + CHUNK, len(sold))} of {len(sold)}", flush=True)
-    return mean, values
+    return PeerForecast(seconds, mean, values)
+
+
+def required(values: Floats | None) -> Floats:
+    """Return what a forecast must have.
+
+    Raises
+    ------
+    ValueError
+        If it has not.
+    """
+    if values is None:
+        raise ValueError(
+            "a kept part must hold means and quantiles. Found one without. Delete benchmarks/results/cache."
+        )
+    return values
 
 
 def _frame(ids: Ints, history: Numbers, days: Dates) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
     python -m benchmarks.forecast.m5.peers seasonal_naive auto_ets mlforecast [--last-day 1913] [--workers 2] [--fresh]
 
-``--fresh`` runs a peer again although its forecast is kept, to time it beside restock.
+``--fresh`` runs a peer again although its forecast is kept, to time it beside restock. A peer of statsforecast goes on
+from the parts that an earlier run kept.
 """
 
 from __future__ import annotations
@@ -104,6 +105,13 @@ def kept_at(name: str, panel: DemandPanel, folder: Path = CACHE) -> Path:
     for values in (panel.units, panel.offered, *known):
         found.update(np.ascontiguousarray(values).data)
     return folder / f"m5_{name}_{panel.calendar.as_of}_{panel.n_series}_{found.hexdigest()}.npz"
+
+
+def part_at(model: str, history: Floats, setting: tuple[object, ...]) -> Path:
+    """Return the file of a part of a peer of statsforecast: a model after some histories."""
+    found = blake2b(f"{model} {version('statsforecast')} {setting}".encode(), digest_size=8)
+    found.update(np.ascontiguousarray(history).data)
+    return CACHE / "parts" / f"m5_{model}_{found.hexdigest()}.npz"
 
 
 def run_peer(name: str, truth: Truth, n_workers: int, folder: Path = CACHE, fresh: bool = False) -> PeerForecast:

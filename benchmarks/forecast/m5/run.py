@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     peaks = {name: measured("peers", [name, *again], options).peak_gb for name in options.timed}
     truth = read_truth(options)
     for name in PEERS:
-        path = kept_at(name, truth.panel, options.cache)
+        try:
+            path = kept_at(name, truth.panel, options.cache)
+        except PackageNotFoundError as missing:
+            notes.append(
+                f"{name} is not shown: {missing.name} is not installed (pip install -c constraints.txt -e .[bench])."
+            )
+            continue
         if path.exists():
             found = peer_report(name, PeerForecast.load(path), truth)
             reports.append(replace(found, peak_gb=peaks.get(name, float("nan"))))
