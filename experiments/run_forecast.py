@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from engine.demand.build import build_panel, choose_calendar, demand_keys
+from engine.demand.calendar import Calendar
+from engine.demand.oddities import odd_series, usual_ahead
+from engine.demand.recovered import recovered_notes
 from engine.execution import Run, processes
 from engine.forecast.choice import backtest_of
 from engine.forecast.overrides import with_overrides
 from engine.forecast.sampling import series_blocks
 from engine.forecast.streams import Streams
-from engine.forecast.summary import aggregate_paths, forecast_by, forecast_table, group_series
+from engine.forecast.succession import with_run_down
+from engine.forecast.summary import GroupSums, forecast_by, forecast_table, group_series
+from engine.forecast.types import SamplePaths
 from engine.plan.assemble import assumption_tables
 from engine.tables import Tables
 from experiments.exchange.catalogue import read_catalogue, with_wording
@@ -25,6 +31,7 @@ from experiments.exchange.result_folder import refuse_existing, result_folder
 from experiments.forecasters import build_forecaster
 from experiments.reading import load_data, parse_date
 from experiments.settings import Settings, read_settings
+from models.bucket_scores import score_buckets
 
 DEFAULT_HORIZON: Mapping[str, int] = {"D": 28, "W": 8, "M": 6}
 
@@ -90,21 +97,64 @@ def _forecast(request: ForecastRequest, settings: Settings, tables: Tables, run:
     horizon = request.horizon or DEFAULT_HORIZON[calendar.bucket]
     calendar = replace(calendar, n_future=horizon)
     keys = demand_keys(tables, calendar)
-    groups = [(columns, *group_series(tables, keys, columns)) for columns in request.by]
+    n_paths, quantiles = settings.forecast.n_paths, settings.forecast.quantiles
+    groupings = [
+        _Grouping.start(columns, *group_series(tables, keys, columns), n_paths, horizon)
+        for columns in dict.fromkeys(request.by)
+    ]
     interval = np.tile(np.array([0, horizon], dtype=np.int32), (len(keys[0]), 1))
     panel, panel_notes = build_panel(tables, settings, calendar, keys, interval)
-    fitted, override_notes = with_overrides(build_forecaster(settings, run).fit(panel), panel, tables, settings, run)
+    panel_notes = (*panel_notes, *odd_series(panel), *recovered_notes(panel))
+    panel = usual_ahead(panel)
+    # Without stock to look at, an item that another follows serves itself until its end.
+    # Chosen by every bucket that is forecast, since no order's protection interval is known.
+    forecaster = replace(build_forecaster(settings, run), score=score_buckets)
+    fitted, run_down_notes = with_run_down(forecaster.fit(panel), panel, tables)
+    fitted, override_notes = with_overrides(fitted, panel, tables, settings, run)
     parts: list[pd.DataFrame] = []
-    sums = [np.zeros((len(names), settings.forecast.n_paths, horizon), np.int64) for _, _, names in groups]
     blocks = series_blocks(panel)
     for number, rows in enumerate(blocks):
-        paths = fitted.sample(panel.take(rows), horizon, settings.forecast.n_paths, Streams(settings.seed))
-        parts.append(forecast_table(paths, calendar, settings.forecast.quantiles))
-        for total, (_, codes, names) in zip(sums, groups, strict=True):
-            total += aggregate_paths(paths, codes[rows], len(names))
+        paths = fitted.sample(panel.take(rows), horizon, n_paths, Streams(settings.seed))
+        parts.append(forecast_table(paths, calendar, quantiles))
+        for grouping in groupings:
+            grouping.add(paths, rows, calendar, quantiles)
         run.step("forecast", number + 1, len(blocks))
     result = {"forecast": pd.concat(parts, ignore_index=True), "backtest": backtest_of(fitted)}
-    for total, (columns, _, names) in zip(sums, groups, strict=True):
-        result[f"forecast_by_{'_'.join(columns)}"] = forecast_by(total, names, calendar, settings.forecast.quantiles)
-    told = assumption_tables((*span_notes, *panel_notes, *fitted.notes, *override_notes))
+    for grouping in groupings:
+        result[f"forecast_by_{'_'.join(grouping.columns)}"] = grouping.table(horizon)
+    told = assumption_tables((*span_notes, *panel_notes, *fitted.notes, *run_down_notes, *override_notes))
     return result | {name: with_wording(table, read_catalogue()) for name, table in told.items()}
+
+
+@dataclass
+class _Grouping:
+    """The forecast by one grouping: sums of groups not yet complete, and the table's rows of the others."""
+
+    columns: tuple[str, ...]
+    codes: npt.NDArray[np.int64]
+    names: pd.DataFrame
+    sums: GroupSums
+    parts: list[pd.DataFrame] = field(default_factory=list)
+    numbers: list[npt.NDArray[np.int64]] = field(default_factory=list)
+
+    @classmethod
+    def start(
+        cls, columns: tuple[str, ...], codes: npt.NDArray[np.int64], names: pd.DataFrame, n_paths: int, horizon: int
+    ) -> _Grouping:
+        """Return the grouping before any series."""
+        return cls(columns, codes, names, GroupSums.start(codes, len(names), n_paths, horizon))
+
+    def add(
+        self, paths: SamplePaths, rows: npt.NDArray[np.int64], calendar: Calendar, quantiles: tuple[float, ...]
+    ) -> None:
+        """Add a block of series, and make the rows of the groups that it completes."""
+        complete, self.sums = self.sums.plus(paths, self.codes[rows]).split()
+        if not len(complete.group):
+            return
+        self.parts.append(forecast_by(complete.total, self.names.iloc[complete.group], calendar, quantiles))
+        self.numbers.append(complete.group)
+
+    def table(self, horizon: int) -> pd.DataFrame:
+        """Return the rows of all groups, in the groups' order."""
+        order = np.argsort(np.repeat(np.concatenate(self.numbers), horizon), kind="stable")
+        return pd.concat(self.parts).iloc[order].reset_index(drop=True)

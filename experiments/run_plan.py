@@ -22,6 +22,7 @@ from experiments.exchange.result_folder import refuse_existing
 from experiments.forecasters import build_forecaster
 from experiments.reading import load_data, parse_date
 from experiments.settings import read_settings
+from models.contributions import forecast_factors
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def run_plan(request: PlanRequest, run: Run | None = None) -> RunResult:
     with processes(settings.run.n_workers) as executor:
         run = replace(run, executor=executor)
         forecaster = build_forecaster(settings, run)
-        plan = make_plan(tables, settings, forecaster, run, parse_date(request.as_of))
+        plan = make_plan(tables, settings, forecaster, run, parse_date(request.as_of), forecast_factors)
     run.step("write", 0, 1)
     meta = PlanMeta(
         run_id=run_id,

@@ -191,6 +191,7 @@ def example_plan(seed: int = 7) -> Plan:
         ),
         "forecast": forecast_table(paths, Calendar("D", AS_OF, 0, HORIZON), levels),
         "projection": _projection(world),
+        "forecast_reasons": _forecast_reasons(world),
         "alerts": alerts(example_alert_inputs(world), AlertParams()),
         **assumption_tables(
             [
@@ -257,6 +258,31 @@ def _presale() -> pd.DataFrame:
     )
 
 
+def _forecast_reasons(world: World) -> pd.DataFrame:
+    cells = world.cells
+    mean = world.paths.mean(axis=(1, 2), dtype=np.float64)
+    until = AS_OF + world.options.next_arrival - 1
+    told = {
+        "first": np.full(cells.n_cells, "event_double_11", dtype=object), "first_change": np.full(cells.n_cells, 0.35),
+        "second": np.full(cells.n_cells, "price-above", dtype=object), "second_change": np.full(cells.n_cells, -0.08),
+        "third": np.full(cells.n_cells, None), "third_change": np.full(cells.n_cells, np.nan),
+        "other_change": np.full(cells.n_cells, np.nan),
+    }  # fmt: skip
+    level = mean / 1.35 / 0.92
+    return plan_table(
+        "forecast_reasons",
+        {
+            "item_id": cells.item_id,
+            "location_id": cells.location_id,
+            "until": until,
+            "level": level,
+            "mean": mean,
+            "reason_code": np.full(cells.n_cells, "forecast-a-day", dtype=object),
+            "reason_values": json_rows({"level": level, "mean": mean, "until": until, **told}),
+        },
+    )
+
+
 def _projection(world: World) -> pd.DataFrame:
     cells = world.cells
     n = cells.n_cells
@@ -298,6 +324,6 @@ def example_backtest() -> pd.DataFrame:
             "chosen": segment != "all" and value == min(losses[place] for losses in loss.values()),
         }
         for model, values in loss.items()
-        for place, (segment, value) in enumerate(zip(("all", "A", "B", "C"), values, strict=True))
+        for place, (segment, value) in enumerate(zip(("all", "A-smooth", "B-smooth", "C-smooth"), values, strict=True))
     ]  # fmt: skip
     return pd.DataFrame(rows).astype({"model": "string[pyarrow]", "segment": "string[pyarrow]"})

@@ -20,7 +20,7 @@ class Explanation:
         Its row of ``targets`` (none if nothing replenishes it).
     orders, transfers_in, transfers_out, planned
         Lines decided today, and those expected later.
-    presale_allocations, alerts, forecast, projection
+    presale_allocations, alerts, forecast, projection, forecast_reasons
         Its rows, in the order of the plan.
     """
 
@@ -35,6 +35,7 @@ class Explanation:
     alerts: pd.DataFrame
     forecast: pd.DataFrame
     projection: pd.DataFrame
+    forecast_reasons: pd.DataFrame
 
 
 _PLACE = {
@@ -47,6 +48,7 @@ _PLACE = {
     "alerts": ("alerts", "location_id"),
     "forecast": ("forecast", "location_id"),
     "projection": ("projection", "location_id"),
+    "forecast_reasons": ("forecast_reasons", "location_id"),
 }
 
 

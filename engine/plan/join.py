@@ -27,6 +27,7 @@ _SORTED_BY = {
     "targets": ["item_id", "location_id"],
     "forecast": ["item_id", "location_id", "date"],
     "projection": ["item_id", "location_id", "date"],
+    "forecast_reasons": ["item_id", "location_id"],
     "presale_allocations": ["presale_id", "item_id", "region", "location_id", "supply_kind", "line_id"],
 }
 

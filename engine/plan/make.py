@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from engine.config import PlanConfig
 from engine.demand.build import build_panel, choose_calendar, demand_keys
+from engine.demand.oddities import odd_series, usual_ahead
 from engine.demand.panel import DemandPanel
+from engine.demand.recovered import recovered_notes
 from engine.errors import ConfigError
 from engine.execution import Run, Serial
 from engine.forecast.choice import backtest_of
+from engine.forecast.factors import Explain
 from engine.forecast.overrides import with_overrides
 from engine.forecast.streams import Streams
+from engine.forecast.succession import with_run_down
 from engine.forecast.types import Fitted, Forecaster
 from engine.network.build import build_network
 from engine.network.parts import NetworkPart, network_parts
 from engine.network.presale import Presale, presale_demand
+from engine.network.run_down import pooled_stock
 from engine.network.types import Network
 from engine.plan.assemble import assumption_tables
 from engine.plan.join import join_alerts, join_costs, join_curves_by_key, join_solves, join_tables, late_inbound
@@ -30,6 +37,7 @@ def make_plan(
     forecaster: Forecaster,
     run: Run | None = None,
     as_of: np.datetime64 | None = None,
+    explain: Explain | None = None,
 ) -> Plan:
     """Return the plan of ``as_of``: what to order, to move and to place before a presale ships, and why.
 
@@ -45,6 +53,9 @@ def make_plan(
         Executor, progress, cancellation; by default this process, silently.
     as_of
         Day of the plan, made at its start; by default the day after the last complete bucket.
+    explain
+        Tells what the mean forecast is made of (`models.contributions.forecast_factors`); without it the table
+        ``forecast_reasons`` stays empty.
 
     Raises
     ------
@@ -60,14 +71,19 @@ def make_plan(
     keys = demand_keys(tables, calendar)
     network = build_network(tables, config, calendar, keys)
     panel, panel_notes = build_panel(tables, config, network.calendar, keys, network.interval_for(keys))
+    panel_notes = (*panel_notes, *odd_series(panel), *recovered_notes(panel))
+    panel = usual_ahead(panel)
     run.step("fit", 0, 1)
     fitted = forecaster.fit(panel)
     run.step("fit", 1, 1)
+    fitted, run_down_notes = with_run_down(fitted, panel, tables, pooled_stock(network))
     fitted, override_notes = with_overrides(fitted, panel, tables, config, run)
     presale = presale_demand(tables, network, config, Streams(config.seed))
     split = network_parts(network)
-    parts = _decide([_work(part, network, panel, fitted, presale, config) for part in split], run)
-    notes = (*span_notes, *network.notes, *panel_notes, *fitted.notes, *override_notes, *presale.notes)
+    work = [_work(part, network, panel, fitted, presale, config) for part in split]
+    parts = _decide([replace(one, explain=explain) for one in work], run)
+    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes)
+    notes = (*span_notes, *network.notes, *panel_notes, *told)
     alerts = join_alerts(network, parts, split, late_inbound(tables, network), config.alerts)
     return Plan(
         as_of=str(network.calendar.as_of),

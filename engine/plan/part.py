@@ -10,6 +10,7 @@ import pandas as pd
 from engine.config import PlanConfig
 from engine.demand.panel import DemandPanel
 from engine.forecast.choice import models_of
+from engine.forecast.factors import Explain
 from engine.forecast.streams import Streams
 from engine.forecast.summary import forecast_table
 from engine.forecast.types import Fitted, SamplePaths
@@ -20,8 +21,10 @@ from engine.network.presale_allocation import presale_allocations
 from engine.network.tiers import tier_demand
 from engine.network.types import Network
 from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
+from engine.plan.forecast_reasons import forecast_reasons
 from engine.plan.lines import order_lines, transfer_lines
 from engine.plan.summary import CellSummary, summarise, weekly_classes
+from engine.plan.tables import empty_table
 from engine.plan.types import SolveReport
 from engine.policy.cost import cost_of_orders, own_horizon
 from engine.policy.interval_cost import price_above_cost
@@ -52,6 +55,8 @@ class PartWork:
         Presale demand of the cells.
     config
         Settings.
+    explain
+        Tells what the mean forecast is made of; None: the plan does not say.
     """
 
     network: Network
@@ -60,6 +65,7 @@ class PartWork:
     fitted: Fitted
     presale: Presale
     config: PlanConfig
+    explain: Explain | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,7 @@ def plan_part(work: PartWork) -> PartResult:
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
     tables["presale_allocations"] = presale_allocations(work.presale, network, decision, SCOPE)
     tables["forecast"] = forecast_table(own, network.calendar, config.forecast.quantiles)
+    tables["forecast_reasons"] = _forecast_reasons(work)
     return PartResult(
         tables=tables,
         costs=cost_terms(network, decision, rule),
@@ -144,6 +151,13 @@ def cost_terms(network: Network, decision: Decision, rule: StockRule) -> dict[st
         "lane": float(extra[lane].sum()),
         "trip": float(network.lanes["trip_cost"].to_numpy(np.float64)[made["lane"].to_numpy(np.int64)].sum()),
     }
+
+
+def _forecast_reasons(work: PartWork) -> pd.DataFrame:
+    if work.explain is None:
+        return empty_table("forecast_reasons")
+    longest = int(work.panel.interval[:, 1].max(initial=0))
+    return forecast_reasons(work.explain(work.fitted, work.panel, longest), work.panel, longest)
 
 
 def _labels(work: PartWork) -> CellLabels:

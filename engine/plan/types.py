@@ -52,6 +52,9 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
             "item_id": "text", "location_id": "text", "date": "date", "stock_mean": "units",
             "stock_q0.05": "units", "stock_q0.95": "units", "inbound": "units", "ordered": "units",
         },
+        "forecast_reasons": {
+            "item_id": "text", "location_id": "text", "until": "date", "level": "units", "mean": "units", **_LINE_END,
+        },
         "alerts": {
             "rank": "whole", "alert_code": "text", "item_id": "text", "location_id": "text", "date": "date",
             "money_at_stake": "money", "alert_values": "text",
@@ -76,6 +79,7 @@ PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "targets": ("item_id", "location_id"),
         "forecast": ("item_id", "location_id", "date"),
         "projection": ("item_id", "location_id", "date"),
+        "forecast_reasons": ("item_id", "location_id"),
         "alerts": ("rank",),
         "assumptions": ("assumption_code",),
         "assumption_details": ("assumption_code", "assumption_values"),

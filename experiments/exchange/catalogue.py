@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from string import Formatter
+from string import Formatter, capwords
 from typing import Any
 
 import pandas as pd
@@ -43,8 +43,9 @@ class Catalogue:
     """Sentences by code, headings by column, and single words, in one language.
 
     A placeholder ``{name}`` shows a value by its kind; ``{name:money}``, ``{name:percent}``,
-    ``{name:units}`` and ``{name:days}`` say how. A part in square brackets is left out where one of its
-    values is unknown or zero.
+    ``{name:units}`` and ``{name:days}`` say how; ``{name:change}`` shows a share with its sign, ``{name:factor}``
+    the name of what changes a forecast. A part in square brackets is left out where one of its values is unknown
+    or zero.
     """
 
     language: str
@@ -71,6 +72,8 @@ class Catalogue:
             return self.words["unknown"]
         if isinstance(value, bool):
             return self.words["yes" if value else "no"]
+        if spec == "factor":
+            return self.factor(str(value))
         if not isinstance(value, (int, float)):
             return str(value)
         if math.isinf(value):
@@ -79,9 +82,20 @@ class Catalogue:
             return f"{value:,.2f}"
         if spec == "percent":
             return f"{plain_number(value * 100)}%"
+        if spec == "change":
+            return f"{value:+.0%}"
         if spec in ("", "units", "days"):
             return plain_number(value)
         return format(value, spec)
+
+    def factor(self, name: str) -> str:
+        """Return what changes a forecast in words: a word of the catalogue, or made of a regressor's name."""
+        if word := self.words.get(f"factor-{name}"):
+            return word
+        kind, _, rest = name.partition("_")
+        moment = next((end for end in ("_lead", "_lag") if rest.endswith(end)), "") if kind == "event" else ""
+        word = self.words.get(f"factor-{kind}{moment.replace('_', '-')}", "{name}")
+        return word.format(name=capwords((rest or name).removesuffix(moment).replace("_", " ")))
 
     def heading(self, column: str) -> str:
         """Return the heading of a column; its name where the catalogue has none."""

@@ -43,6 +43,7 @@ def _lines(found: Explanation, catalogue: Catalogue) -> Iterator[str]:
             yield f"    {catalogue.heading(name):<32} {shown:>12}"
         yield f"    {catalogue.heading('model'):<32} {row['model']:>12}"
     for heading, lines, sentence in (
+        ("What the forecast is made of", found.forecast_reasons, "reason"),
         ("Alerts", found.alerts, "alert"),
         ("Orders", found.orders, "reason"),
         ("Transfers in", found.transfers_in, "reason"),

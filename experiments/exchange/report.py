@@ -19,10 +19,12 @@ from experiments.exchange.report_data import (
     Tables,
     backtest_grid,
     by_source,
+    effects_grid,
     grid,
     item_cards,
     items_that_matter,
     totals,
+    value_added_grid,
 )
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -78,7 +80,9 @@ def _grids(plan: Plan, tables: Tables) -> dict[str, Grid]:
         ),
         "costs": grid(_worded_terms(tables["costs"], catalogue), ("term", "value"), _N_ROWS, catalogue, "costs"),
         "assumptions": shown("assumptions", ("assumption", "count"), _N_ROWS),
+        "effects": effects_grid(tables["assumption_details"], _N_ROWS, catalogue),
         "backtest": backtest_grid(plan.backtest, _N_ROWS, catalogue),
+        "value_added": value_added_grid(plan.backtest, _N_ROWS, catalogue),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from engine.plan.types import PLAN_TABLES
 from experiments.exchange.catalogue import Catalogue, plain_number
 from experiments.exchange.charts import Chart, fan_chart, stock_chart
 from experiments.exchange.plan_meta import PlanMeta
+from models.value_added import EVERY, NAMES, forecast_value_added
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -42,12 +44,13 @@ class Grid:
 
 @dataclass(frozen=True)
 class ItemCard:
-    """An item at a place: its facts, sentences and charts."""
+    """An item at a place: its facts, sentences, what makes up its forecast, and charts."""
 
     title: str
     subtitle: str
     facts: tuple[tuple[str, str], ...]
     sentences: tuple[str, ...]
+    forecast_reasons: tuple[str, ...]
     charts: tuple[Chart, ...]
 
 
@@ -127,6 +130,8 @@ def backtest_grid(scores: pd.DataFrame, limit: int, catalogue: Catalogue) -> Gri
     """
     if scores.empty:
         return Grid((), (), ())
+    # Classes have a table of their own.
+    scores = scores[~scores["segment"].isin(set(NAMES) - {EVERY})]
     baseline = scores[scores["model"] == scores["model"].iloc[0]].set_index("segment")["loss"]
     table = scores.assign(value_added=1 - scores["loss"] / scores["segment"].map(baseline))
     table = table.sort_values(["segment", "loss"], key=_all_first, kind="stable")
@@ -134,8 +139,30 @@ def backtest_grid(scores: pd.DataFrame, limit: int, catalogue: Catalogue) -> Gri
     return grid(table, columns, limit, catalogue, "", dict.fromkeys(_SHARES, "share"))
 
 
-_SHARES = ("value_added", "wape", "bias", "coverage")
-_SCORES = ("segment", "model", "n_series", "loss", *_SHARES, "chosen")
+def value_added_grid(scores: pd.DataFrame, limit: int, catalogue: Catalogue) -> Grid:
+    """Return how much better than the baseline the chosen forecasts met the past, by ABC and XYZ class."""
+    table = forecast_value_added(scores)
+    if table.empty:
+        return Grid((), (), ())
+    columns = ("abc", "xyz", "n_series", "value_added", "wape", "baseline", "baseline_wape")
+    return grid(table, columns, limit, catalogue, "", dict.fromkeys(_SHARES, "share"))
+
+
+def effects_grid(details: pd.DataFrame, limit: int, catalogue: Catalogue) -> Grid:
+    """Return what events, promotions and prices do to demand, with ranges: notes of the fit among the assumptions."""
+    told = details.loc[details["assumption_code"] == "known-effect", "assumption_values"]
+    rows = [json.loads(values) for values in told]
+    table = pd.DataFrame(rows, columns=["name", "share", "value", "factor", "low", "high", "buckets"])
+    at = [
+        catalogue.show(share, "percent") if share is not None else "" if value is None else catalogue.show(value)
+        for share, value in ((row["share"], row["value"]) for row in rows)
+    ]
+    table = table.assign(effect=[catalogue.factor(name) for name in table["name"]], at=at)
+    return grid(table, ("effect", "at", "factor", "low", "high", "buckets"), limit, catalogue)
+
+
+_SHARES = ("value_added", "wape", "bias", "coverage", "baseline_wape")
+_SCORES = ("segment", "model", "n_series", "loss", "value_added", "wape", "bias", "coverage", "chosen")
 
 
 def _all_first(column: pd.Series) -> pd.Series:
@@ -181,7 +208,8 @@ def money(value: float) -> str:
 
 
 def _card(tables: Tables, item: str, place: str, meta: PlanMeta, history: pd.DataFrame | None) -> ItemCard:
-    rows = {name: _of(tables[name], item, place) for name in ("targets", "orders", "alerts", "forecast", "projection")}
+    names = ("targets", "orders", "alerts", "forecast", "projection", "forecast_reasons")
+    rows = {name: _of(tables[name], item, place) for name in names}
     moves = _of(tables["transfers"].rename(columns={"dest_id": "location_id"}), item, place)
     charts = []
     if len(rows["forecast"]):
@@ -203,6 +231,7 @@ def _card(tables: Tables, item: str, place: str, meta: PlanMeta, history: pd.Dat
         subtitle=_named(place, meta.location_names),
         facts=tuple(facts),
         sentences=tuple(str(sentence) for sentence in sentences),
+        forecast_reasons=tuple(str(sentence) for sentence in rows["forecast_reasons"]["reason"]),
         charts=tuple(charts),
     )
 

@@ -102,6 +102,8 @@ def make(sentence: str) -> Catalogue:
         ("It is {n}.", {"n": float("nan")}, "It is not known."),
         ("Up to {n}.", {"n": float("inf")}, "Up to no limit."),
         ("{flag}.", {"flag": True}, "yes."),
+        ("{share:change} it.", {"share": -0.123}, "-12% it."),
+        ("{share:change} it.", {"share": 0.004}, "+0% it."),
         ("On {day}.", {"day": "2025-01-06"}, "On 2025-01-06."),
         ("Now[, {more} later].", {"more": 3}, "Now, 3 later."),
         ("Now[, {more} later].", {"more": 0.0}, "Now."),
@@ -110,6 +112,26 @@ def make(sentence: str) -> Catalogue:
 )
 def test_values_are_shown_by_their_kind(sentence, values, said):
     assert render(Message("told", values), make(sentence)) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("weekday", "day of the week and month"),
+        ("price-below", "price below its mean"),
+        ("event_double_11", "Double 11"),
+        ("event_double_11_lead", "before Double 11"),
+        ("event_chinese_new_year_lag", "after Chinese New Year"),
+        ("event_fair_local", "Fair Local"),
+        ("promotion_sale", "promotion Sale"),
+        ("promotion_any", "promotion"),
+        ("user_lead", "Lead"),
+        ("price_relative", "price"),
+        ("footfall", "Footfall"),
+    ],
+)
+def test_what_changes_a_forecast_has_a_name_for_people(english, name, said):
+    assert english.show(name, "factor") == said
 
 
 def test_a_code_without_a_sentence_is_shown_as_it_is():

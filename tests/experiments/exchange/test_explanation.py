@@ -18,5 +18,7 @@ def test_an_explanation_says_why_with_figures_lines_and_forecast():
         "Transfers out\n",
         "Expected later\n",
         "Forecast from 2025-10-27",
+        "What the forecast is made of\n",
+        "+35% Double 11; -8% price above its mean:",
     ):
         assert said in text

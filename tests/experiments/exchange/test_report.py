@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engine.messages import Message
+from engine.plan.assemble import assumption_tables
 from engine.plan.tables import empty_table
 from engine.plan.types import PLAN_TABLES, SolveReport
 from experiments.exchange.catalogue import read_catalogue
@@ -13,7 +15,7 @@ from experiments.exchange.charts import fan_chart, stock_chart
 from experiments.exchange.plan_meta import PlanMeta, with_item_names
 from experiments.exchange.plan_writer import worded_tables
 from experiments.exchange.report import render_report
-from experiments.exchange.report_data import backtest_grid, items_that_matter
+from experiments.exchange.report_data import backtest_grid, effects_grid, items_that_matter, value_added_grid
 from tests.plans import NAMES, example_backtest, example_history, example_plan
 
 META = PlanMeta("run-1", "sha256:abc", "1", data="demo", notice="Made up.", item_names=NAMES)
@@ -92,6 +94,10 @@ def test_the_items_that_matter_have_two_charts_each(html):
     assert html.count('class="card"') == 12
 
 
+def test_each_item_that_matters_says_what_its_forecast_is_made_of(html):
+    assert html.count("+35% Double 11; -8% price above its mean:") == 12
+
+
 def test_items_that_matter_are_those_with_most_money_in_play(plan):
     tables = named(plan)
     first = items_that_matter(tables, 3)
@@ -105,9 +111,42 @@ def test_value_added_is_the_share_of_loss_saved_over_the_baseline():
     rows = [dict(zip(found.headings, row, strict=True)) for row in found.rows]
     assert [(row["Segment"], row["Forecaster"], row["Value added"], row["Used"]) for row in rows[:4]] == [
         ("all", "boosting", "16.0%", ""), ("all", "seasonal_naive", "0.0%", ""),
-        ("A", "boosting", "21.2%", "yes"), ("A", "seasonal_naive", "0.0%", ""),
+        ("A-smooth", "boosting", "21.2%", "yes"), ("A-smooth", "seasonal_naive", "0.0%", ""),
     ]  # fmt: skip
     assert rows[-1]["Value added"] == "-2.5%"
+
+
+def test_what_the_choice_adds_is_told_by_class_and_apart_from_the_segments(plan):
+    scores = example_backtest()
+    loss = {"seasonal_naive": (1.25, 2.0), "best_of": (1.0, 1.5)}
+    rows = [
+        {"model": model, "segment": segment, "n_series": 48.0, "loss": value, "wape": 0.2 * value, "chosen": False}
+        for model, values in loss.items()
+        for segment, value in zip(("all", "AX"), values, strict=True)
+    ]
+    told = pd.concat([scores, pd.DataFrame(rows)], ignore_index=True).drop_duplicates(["model", "segment"])
+    found = value_added_grid(told, 10, read_catalogue())
+    assert [(row[0], row[1], row[3]) for row in found.rows] == [("A", "X", "25.0%"), ("all", "all", "20.0%")]
+    assert "AX" not in {row[0] for row in backtest_grid(told, 100, read_catalogue()).rows}
+    assert "Forecast value added by class" in render_report(replace(plan, backtest=told), named(plan), META)
+
+
+def test_effects_are_shown_with_their_ranges_where_the_fit_tells_any(plan, html):
+    assert "What changes demand" not in html
+    values = {"share": 0.2, "value": None, "factor": 1.42, "low": 1.31, "high": 1.54, "buckets": 3210}
+    made = [
+        Message("known-effect", {**values, "name": "promotion_sale"}),
+        Message("known-effect", {**values, "name": "user_rain", "share": None, "value": 12.0}),
+        Message("known-effect", {**values, "name": "event_double_11", "share": None}),
+    ]
+    told = replace(plan, tables=dict(plan.tables) | assumption_tables(made))
+    assert "What changes demand" in render_report(told, named(told), META)
+    found = effects_grid(told.tables["assumption_details"], 10, read_catalogue())
+    assert found.rows == (
+        ("Double 11", "", "1.42", "1.31", "1.54", "3,210"),
+        ("promotion Sale", "20%", "1.42", "1.31", "1.54", "3,210"),
+        ("Rain", "12", "1.42", "1.31", "1.54", "3,210"),
+    )
 
 
 def test_an_empty_plan_is_a_report_that_says_so(plan):
