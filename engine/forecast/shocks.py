@@ -78,8 +78,11 @@ class Shocks:
     ) -> list[tuple[Floats, Ints]]:
         """Return per kind the factors of its names, (n_names, n_paths) of mean 1, and the row of each series there.
 
-        A factor depends on its kind, name and ``date`` alone, so series of one name share it in any batch.
+        A factor depends on its kind, name and ``date`` alone, so series of one name share it in any batch. A product
+        group that was not learnt from is as if it had not been given.
         """
+        learnt = self.name[self.kind == GROUP]
+        group = np.where(np.isin(group.astype(np.str_), learnt), group.astype(np.str_), "")
         known = {(k, n): float(s) for k, n, s in zip(self.kind, self.name, self.spread, strict=True)}
         out: list[tuple[Floats, Ints]] = []
         for number, (kind, label) in enumerate(labels(location_id, group).items()):

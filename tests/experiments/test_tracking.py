@@ -46,7 +46,7 @@ def test_a_run_has_the_totals_of_the_decisions_and_the_scores_of_the_forecasters
     assert run.data.metrics["orders/units"] == plan.tables["orders"]["units"].sum()
     assert run.data.metrics["alerts/count"] == len(plan.tables["alerts"])
     assert run.data.metrics["cost/holding"] == 212.4
-    assert run.data.metrics["backtest/boosting/A/loss"] == 1.82
+    assert run.data.metrics["backtest/boosting/A-smooth/loss"] == 1.82
 
 
 def test_the_tables_of_the_plan_are_artifacts(run, home):
@@ -80,7 +80,7 @@ def test_a_backtest_is_a_parent_with_a_child_per_forecaster(home, run):
     client = MlflowClient(f"sqlite:///{home}/mlflow.db")
     experiment = client.get_experiment_by_name(tracking.BACKTESTS)
     children = client.search_runs([experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'")
-    losses = {child.data.params["model"]: child.data.metrics["A/loss"] for child in children}
+    losses = {child.data.params["model"]: child.data.metrics["A-smooth/loss"] for child in children}
     assert losses == {"boosting": 1.82, "seasonal_naive": 2.31}
 
 
