@@ -10,7 +10,7 @@ penalty is chosen by cross-validation over blocks of time.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -79,13 +79,9 @@ class GroupEffects:
 
     def __call__(self, panel: DemandPanel) -> Doubles:
         """Return the factor on the demand of every bucket, shape (n, n_buckets)."""
-        return np.asarray(np.exp(np.clip(self.logs(panel, self.terms), -BOUND, BOUND)))
-
-    def logs(self, panel: DemandPanel, terms: Sequence[Term]) -> Doubles:
-        """Return the sum of the log effects of some terms in every bucket, shape (n, n_buckets), not yet bounded."""
         total = np.zeros((panel.n_series, panel.calendar.n_buckets))
-        if not terms or not panel.n_series:
-            return total
+        if not self.terms or not panel.n_series:
+            return np.exp(total)
         # Series with the same attributes share their weights, and all but the regressors of their own.
         keys = np.stack(list(coded(panel, self.codes).values()), axis=1)
         members, group = np.unique(keys, axis=0, return_inverse=True)
@@ -93,13 +89,13 @@ class GroupEffects:
         weights = self._weights(members)
         common = np.zeros((len(members), panel.calendar.n_buckets))
         # Term by term, not as one matrix product: a row then has the same bits alone and in any batch.
-        for term in terms:
-            values, number = term_values(panel, term), self.terms.index(term)
+        for number, term in enumerate(self.terms):
+            values = term_values(panel, term)
             if values.ndim == 1:
                 common += weights[:, number, None] * values
             else:
                 total += weights[group, number, None] * values
-        return total + common[group]
+        return np.asarray(np.exp(np.clip(total + common[group], -BOUND, BOUND)))
 
     def _weights(self, members: Ints) -> Doubles:
         """Return the log effects of groups, shape (n_groups, n_terms), from their codes (n_groups, n_attributes)."""
