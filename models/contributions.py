@@ -7,11 +7,13 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from engine.demand.keys import SeriesKeys
 from engine.demand.panel import DemandPanel
 from engine.forecast.backcast import MeanAt
 from engine.forecast.factors import Doubles, Factors
 from engine.forecast.overrides import Overridden
 from engine.forecast.pooled import offered_ahead
+from engine.forecast.succession import RunDown
 from engine.forecast.types import Fitted
 from models.best_of import Chosen
 from models.tree_contributions import tree_factors
@@ -53,13 +55,15 @@ class TellsMean(Protocol):
 def forecast_factors(fitted: Fitted, panel: DemandPanel, horizon: int) -> Factors:
     """Return what the mean forecast of every series is made of, from the model that serves it.
 
-    Forecast overrides are a factor, ``override``. Where a model tells no mean forecast, the level is NaN and there are
-    no factors.
+    Forecast overrides are a factor, ``override``. Where a model tells no mean forecast, and for items that follow each
+    other while both are on sale, the level is NaN: what stock decides is no factor.
     """
     if not panel.n_series or not horizon:
         return Factors(np.zeros(panel.n_series), {})
     if isinstance(fitted, Overridden):
         return _with_overrides(forecast_factors(fitted.fitted, panel, horizon), fitted, panel, horizon)
+    if isinstance(fitted, RunDown):
+        return _without_run_downs(forecast_factors(fitted.fitted, panel, horizon), fitted, panel)
     if isinstance(fitted, Chosen):
         return _of_the_chosen(fitted, panel, horizon)
     if not isinstance(fitted, TellsMean):
@@ -102,6 +106,11 @@ def _mean_in_interval(units: Doubles, panel: DemandPanel) -> Doubles:
     counted |= ~counted.any(axis=1, keepdims=True)
     mean: Doubles = ordered_sum(np.where(counted, units, 0.0)) / counted.sum(axis=1)
     return mean
+
+
+def _without_run_downs(inner: Factors, fitted: RunDown, panel: DemandPanel) -> Factors:
+    place = SeriesKeys(fitted.panel.item_id, fitted.panel.location_id).rows_of(panel.item_id, panel.location_id)
+    return Factors(np.where(place >= 0, np.nan, inner.level), inner.by_name)
 
 
 def _of_the_chosen(fitted: Chosen, panel: DemandPanel, horizon: int) -> Factors:

@@ -10,11 +10,14 @@ import pytest
 
 from engine.demand.keys import SeriesKeys
 from engine.demand.panel import DemandPanel
+from engine.demand.succession import Pairs
 from engine.forecast.choice import models_of
 from engine.forecast.overrides import Overridden
 from engine.forecast.overrides_settle import Settled
 from engine.forecast.pooled import PooledForecast, fit_pooled
+from engine.forecast.run_down import PooledStock
 from engine.forecast.streams import Streams
+from engine.forecast.succession import RunDown
 from engine.forecast.synthetic import synthetic_panel
 from engine.forecast.types import FittedState, SamplePaths
 from engine.messages import Message
@@ -220,3 +223,16 @@ def test_the_table_of_factors_multiplies_to_the_forecast(panel: DemandPanel, fit
 def test_every_name_of_a_factor_has_a_word() -> None:
     words = read_catalogue().words
     assert [name for name in WORDS if f"factor-{name}" not in words] == []
+
+
+def test_items_that_follow_each_other_are_left_out_and_others_keep_their_factors(
+    panel: DemandPanel, fitted: PooledForecast
+) -> None:
+    family = panel.take(np.array([3, 5]))
+    pairs = Pairs(np.array([1]), np.array([0]), np.ones(1))
+    stock = PooledStock.unlimited(2, panel.calendar.n_future)
+    wrapped = RunDown(fitted, family, np.zeros(2, np.int64), pairs, stock)
+    plain, found = (forecast_factors(one, panel, HORIZON) for one in (fitted, wrapped))
+    assert np.flatnonzero(np.isnan(found.level)).tolist() == [3, 5]
+    others = np.setdiff1d(np.arange(panel.n_series), [3, 5])
+    np.testing.assert_array_equal(found.mean(HORIZON)[others], plain.mean(HORIZON)[others])
