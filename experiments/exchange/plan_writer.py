@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
+from engine.errors import ConfigError
 from engine.plan.types import CONTRACT_VERSION, PLAN_TABLES, Plan
 from experiments.exchange.catalogue import Catalogue, read_catalogue, with_wording
 from experiments.exchange.plan_meta import PlanMeta, with_item_names
@@ -116,8 +117,18 @@ def plan_json(plan: Plan, meta: PlanMeta) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def read_plan_tables(folder: Path, names: Iterable[str] = tuple(PLAN_TABLES)) -> dict[str, pd.DataFrame]:
-    """Return tables of a written plan, wording included."""
+def read_plan_tables(folder: Path, names: Collection[str] = tuple(PLAN_TABLES)) -> dict[str, pd.DataFrame]:
+    """Return tables of a written plan, wording included.
+
+    Raises
+    ------
+    ConfigError
+        If the folder lacks one of them.
+    """
+    lacking = [name for name in names if not (folder / f"{name}.parquet").exists()]
+    if lacking:
+        rule = "A plan's folder must hold its tables"
+        raise ConfigError(rule, f"no {lacking[0]}.parquet in {folder}", "Plan again with this version of restock")
     return {name: pd.read_parquet(folder / f"{name}.parquet") for name in names}
 
 

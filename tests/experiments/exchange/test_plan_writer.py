@@ -12,7 +12,7 @@ from pandas.testing import assert_frame_equal
 from engine.errors import ConfigError
 from engine.plan.types import PLAN_TABLES
 from experiments.exchange.plan_meta import PlanMeta, without_password
-from experiments.exchange.plan_writer import safe_for_spreadsheets, write_plan, write_table
+from experiments.exchange.plan_writer import read_plan_tables, safe_for_spreadsheets, write_plan, write_table
 from tests.plans import NAMES, example_history, example_plan
 
 META = PlanMeta(
@@ -134,3 +134,10 @@ def test_a_killed_writer_leaves_nothing_that_looks_complete(tmp_path):
     assert all(path.name.startswith(".") and path.name.endswith(".part") for path in tmp_path.iterdir())
     write_plan(example_plan(), tmp_path / "plan", META)
     assert (tmp_path / "plan" / "report.html").exists()
+
+
+def test_a_folder_that_lacks_a_table_is_refused_by_name(written, tmp_path):
+    (tmp_path / "orders.parquet").write_bytes((written / "orders.parquet").read_bytes())
+    assert list(read_plan_tables(tmp_path, ["orders"])) == ["orders"]
+    with pytest.raises(ConfigError, match=r"Found no transfers\.parquet in .*Plan again"):
+        read_plan_tables(tmp_path, ["orders", "transfers"])
