@@ -99,7 +99,9 @@ class Boosting:
             return PooledForecast(thirteen_weeks, fitted.pool, (*fitted.notes, note), {"trees": ""})
         before, after = align(before, after, ordered, origins, length, self.executor)
         pool = ResidualPool.learn(within_reach(errors_at(origins, length, ordered, before, self.executor)))
-        return PooledForecast(after, pool, effect_notes(after.inputs.effects.ranges), after.text())
+        effects = after.inputs.effects
+        notes = (*effect_notes(effects.ranges), *effect_notes(effects.perverse, "perverse-effect"))
+        return PooledForecast(after, pool, notes, after.text())
 
     def _both(self, panel: DemandPanel, length: int, n_back: int) -> tuple[TreeMean | None, TreeMean | None]:
         """Return the model before the hold-out and the one of everything, fitted side by side."""

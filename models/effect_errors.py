@@ -220,11 +220,11 @@ def effect_ranges(terms: Sequence[Term], cells: Cells, errors: EffectErrors) -> 
     )
 
 
-def effect_notes(ranges: Sequence[EffectRange]) -> tuple[Message, ...]:
+def effect_notes(ranges: Sequence[EffectRange], code: str = "known-effect") -> tuple[Message, ...]:
     """Return a note on each effect, to stand among the assumptions of a run."""
     return tuple(
         Message(
-            "known-effect",
+            code,
             {
                 "name": each.name,
                 "share": None if each.share is None else round(each.share, 4),

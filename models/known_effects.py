@@ -11,6 +11,7 @@ The penalty is chosen by cross-validation over blocks of time: an effect counts 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -65,10 +66,15 @@ class Column:
 
 @dataclass(frozen=True)
 class KnownEffects:
-    """Log effects of columns; the name `WEEKDAY` stands for the day of the week. ``ranges`` says how sure they are."""
+    """Log effects of columns; the name `WEEKDAY` stands for the day of the week.
+
+    ``ranges`` says how sure they are; ``perverse`` what was found of a price that sells more the higher it is, and is
+    not believed.
+    """
 
     columns: tuple[Column, ...] = ()
     ranges: tuple[EffectRange, ...] = ()
+    perverse: tuple[EffectRange, ...] = ()
 
     def __call__(self, panel: DemandPanel) -> Doubles:
         """Return the factor on the demand of every bucket, shape (n, n_buckets)."""
@@ -89,7 +95,8 @@ class KnownEffects:
         """Return what `text` describes."""
         told = json.loads(text)
         columns = tuple(Column(**column) for column in told["columns"])
-        return cls(columns, tuple(EffectRange(**each) for each in told["ranges"]))
+        ranges, perverse = (tuple(EffectRange(**each) for each in told[name]) for name in ("ranges", "perverse"))
+        return cls(columns, ranges, perverse)
 
 
 WEEKDAY = ""
@@ -125,19 +132,47 @@ def learn_known_effects(panel: DemandPanel) -> KnownEffects:
             past = np.broadcast_to(found, (part.n_series, part.calendar.n_buckets))[:, :h]
             found = past - _local_level(past * plain, plain, part.calendar.bucket)
         values.append(sparse.csr_matrix((found[bucket] if found.ndim == 1 else found[row, bucket])[:, None]))
+    data = _Data(demand, exposure, part.units[row, bucket].astype(np.float64), row, bucket, folds)
+    learnt, ranges = _fitted(columns, values, data)
+    kept = [i for i, column in enumerate(learnt) if column.name != PRICE or column.effect <= 0]
+    if len(kept) == len(learnt):
+        return KnownEffects(learnt, ranges)
+    # A price that falls while an item is sold off goes with falling demand and does not cause it.
+    perverse = tuple(each for each in ranges if each.name == PRICE)
+    learnt, ranges = _fitted([columns[i] for i in kept], [values[i] for i in kept], data)
+    return KnownEffects(learnt, ranges, perverse)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Cells (m,) to learn from: demand over its level, exposure, units, places, and the folds to choose by."""
+
+    demand: Doubles
+    exposure: Doubles
+    units: Doubles
+    row: npt.NDArray[np.int64]
+    bucket: npt.NDArray[np.int64]
+    folds: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+
+
+def _fitted(
+    columns: Sequence[Column], values: Sequence[sparse.csr_matrix], data: _Data
+) -> tuple[tuple[Column, ...], tuple[EffectRange, ...]]:
+    """Return the columns with their effects, and how sure these are."""
+    if not columns:
+        return (), ()
     search = GridSearchCV(
         PoissonRegressor(max_iter=1000, tol=1e-5),
         {"alpha": list(PENALTIES)},
         scoring="neg_mean_poisson_deviance",
-        cv=folds,
+        cv=data.folds,
     )
     design = sparse.hstack(values, format="csr")
-    search.fit(design, demand, sample_weight=exposure)
-    best_fit = search.best_estimator_
-    learnt = tuple(replace(c, effect=effect) for c, effect in zip(columns, best_fit.coef_.tolist(), strict=True))
-    units = part.units[row, bucket].astype(np.float64)
-    cells = Cells(design, units, exposure * best_fit.predict(design), exposure, row, bucket)
-    return KnownEffects(learnt, effect_ranges(learnt, cells, effect_errors(cells, float(best_fit.alpha))))
+    search.fit(design, data.demand, sample_weight=data.exposure)
+    best = search.best_estimator_
+    learnt = tuple(replace(c, effect=effect) for c, effect in zip(columns, best.coef_.tolist(), strict=True))
+    cells = Cells(design, data.units, data.exposure * best.predict(design), data.exposure, data.row, data.bucket)
+    return learnt, effect_ranges(learnt, cells, effect_errors(cells, float(best.alpha)))
 
 
 def _columns(panel: DemandPanel) -> tuple[Column, ...]:

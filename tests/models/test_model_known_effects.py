@@ -9,6 +9,8 @@ import pytest
 
 from engine.demand.panel import DemandPanel
 from engine.forecast.synthetic import synthetic_panel
+from models.effect_errors import PRICE_CHANGE
+from models.features import PRICE
 from models.known_effects import BOUND, KnownEffects, learn_known_effects
 
 N_HISTORY, N_FUTURE = 560, 28
@@ -96,6 +98,41 @@ def test_effects_are_bounded_and_a_missing_regressor_has_none(panel: DemandPanel
     assert np.log(wild(panel)).max() == pytest.approx(BOUND)
     bare = replace(panel, regressors={})
     assert np.unique(effects(bare)[0]).size <= 7
+
+
+def priced(of_price: float, sold_off: float) -> DemandPanel:
+    """The world with a cut price at times: demand answers with a power of it, and is sold off at it."""
+    panel = world()
+    price = np.ones((panel.n_series, panel.calendar.n_buckets), np.float32)
+    level = np.ones(panel.units.shape)
+    for row in range(panel.n_series):
+        first = 20 + 15 * row
+        price[row, first : first + 14] = 0.8
+        level[row, first : first + 14] = 0.8**of_price * sold_off
+    units = np.random.default_rng(3).poisson(np.maximum(panel.units, 1) * level).astype(np.float32)
+    return replace(panel, units=units, regressors={**panel.regressors, PRICE: price})
+
+
+def test_a_lower_price_sells_more() -> None:
+    found = learn_known_effects(priced(of_price=-2.0, sold_off=1.0))
+    effect = next(column.effect / column.scale for column in found.columns if column.name == PRICE)
+    assert effect == pytest.approx(-2.0, abs=0.2)
+    assert found.perverse == ()
+
+
+def test_prices_that_fall_with_demand_are_told_but_have_no_effect() -> None:
+    panel = priced(of_price=0.0, sold_off=0.5)
+    found = learn_known_effects(panel)
+    assert PRICE not in [column.name for column in found.columns]
+    (told,) = found.perverse
+    assert told.name == PRICE
+    assert told.share == PRICE_CHANGE
+    assert told.high < 1
+    cheaper = replace(panel, regressors={**panel.regressors, PRICE: panel.regressors[PRICE] / 2})
+    np.testing.assert_array_equal(found(cheaper), found(panel))
+    without = learn_known_effects(replace(panel, regressors={k: v for k, v in panel.regressors.items() if k != PRICE}))
+    assert found.columns == without.columns
+    assert KnownEffects.from_text(found.text()) == found
 
 
 def test_an_empty_panel_or_sales_in_one_stretch_alone_tell_nothing() -> None:

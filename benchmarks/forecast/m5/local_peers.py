@@ -25,7 +25,7 @@ SEASON = 7
 LEAST_DAYS = 28
 """Days kept at least of a series that has hardly sold."""
 
-CHUNK = 1024
+CHUNK = 256
 """Series forecast in one call, and kept then, so that a run of an hour goes on where it was stopped."""
 
 
