@@ -17,8 +17,9 @@ from engine.forecast.empirical import ResidualPool
 from engine.forecast.pooled import PooledForecast, fit_pooled, stretch_length
 from engine.forecast.types import FittedState
 from models.arima_111 import arima_111_mean
-from models.ets import EtsMean, learn_twice
+from models.ets import EtsModel
 from models.hold_out import errors_at, hold_out_origins, within_reach
+from models.series_fits import SeriesMean, learn_twice
 from models.theta import theta_mean
 
 
@@ -42,15 +43,15 @@ class Blend:
         length = stretch_length(panel)
         origins = hold_out_origins(panel.calendar, length)
         if not len(origins):
-            mean = BlendMean(EtsMean(panel.calendar.as_of, {}))
+            mean = BlendMean(SeriesMean(EtsModel(), panel.calendar.as_of, {}))
             fitted = fit_pooled(panel, mean)
             return PooledForecast(mean, fitted.pool, fitted.notes, mean.ets.text())
-        early, late, notes = learn_twice(panel, int(origins[-1]), self.params.max_local_fits, self.executor)
+        early, late, notes = learn_twice(panel, int(origins[-1]), EtsModel(), self.params.max_local_fits, self.executor)
         past = errors_at(origins, length, panel, BlendMean(early), self.executor)
         return PooledForecast(BlendMean(late), ResidualPool.learn(within_reach(past)), notes, late.text())
 
     def from_state(self, state: FittedState) -> PooledForecast:
-        ets = EtsMean.from_text(state.text)
+        ets = SeriesMean.from_text(EtsModel(), state.text)
         return PooledForecast(BlendMean(ets), ResidualPool.from_state(state), text=ets.text())
 
 
@@ -58,7 +59,7 @@ class Blend:
 class BlendMean:
     """The mean forecast; ``ets`` is the member that has fits."""
 
-    ets: EtsMean
+    ets: SeriesMean
 
     def __call__(self, panel: DemandPanel, horizon: int) -> Floats:
         """Return mean demand of the buckets to come, shape (n, horizon)."""

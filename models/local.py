@@ -20,6 +20,7 @@ import numpy.typing as npt
 from engine.demand.censoring import expected_demand
 from engine.demand.panel import DemandPanel, Floats
 from engine.execution import Executor
+from engine.forecast.backcast import MeanAt
 from engine.forecast.empirical import ResidualPool
 from engine.forecast.pooled import PooledForecast, fit_pooled, stretch_length
 from engine.forecast.types import FittedState
@@ -141,12 +142,11 @@ def fit_local(panel: DemandPanel, model: LocalModel, max_fits: int, executor: Ex
     before = ordered.cut(int(origins[-1])) if len(origins) else ordered
     least = MIN_HISTORY[panel.calendar.bucket]
     if not len(origins) or before.calendar.n_history < least or not before.units.any():
-        note = Message("local-too-short", {"model": model.name, "n_buckets": panel.calendar.n_history, "least": least})
-        return _moving_average(panel, (note,))
+        return too_short(panel, model.name, least)
     choice = choose_local(before, max_fits, least)
     mean, notes = _learn(before, choice, model, executor)
     if TOTAL not in mean.groups:
-        return _moving_average(panel, notes)
+        return _standing_in(panel, notes)
     pool = ResidualPool.learn(within_reach(errors_at(origins, length, ordered, mean, executor)))
     return PooledForecast(mean, pool, notes, mean.text())
 
@@ -224,6 +224,12 @@ def _group_tasks(
     ]
 
 
-def _moving_average(panel: DemandPanel, notes: tuple[Message, ...]) -> PooledForecast:
-    fitted = fit_pooled(panel, thirteen_weeks)
-    return PooledForecast(thirteen_weeks, fitted.pool, (*fitted.notes, *notes))
+def too_short(panel: DemandPanel, name: str, least: int, stand_in: MeanAt = thirteen_weeks) -> PooledForecast:
+    """Return what stands in for a model whose history has not the ``least`` buckets, and a note on it."""
+    note = Message("local-too-short", {"model": name, "n_buckets": panel.calendar.n_history, "least": least})
+    return _standing_in(panel, (note,), stand_in)
+
+
+def _standing_in(panel: DemandPanel, notes: tuple[Message, ...], stand_in: MeanAt = thirteen_weeks) -> PooledForecast:
+    fitted = fit_pooled(panel, stand_in)
+    return PooledForecast(stand_in, fitted.pool, (*fitted.notes, *notes))

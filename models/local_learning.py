@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -73,6 +73,23 @@ class LocalModel(Protocol):
         ...
 
 
+class Task(Protocol):
+    """Anything to learn that has a name."""
+
+    @property
+    def label(self) -> str: ...
+
+
+TaskT = TypeVar("TaskT", bound=Task)
+TaskT_contra = TypeVar("TaskT_contra", bound=Task, contravariant=True)
+
+
+class Learner(Protocol[TaskT_contra]):
+    """What `learn_all` needs of a model."""
+
+    def learn(self, task: TaskT_contra, /) -> Learnt: ...
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A fit, or why there is none."""
@@ -82,20 +99,20 @@ class Outcome:
     failure: str = ""
 
 
-def learn_all(model: LocalModel, tasks: Sequence[LocalTask], executor: Executor) -> tuple[Outcome, ...]:
+def learn_all(model: Learner[TaskT], tasks: Sequence[TaskT], executor: Executor) -> tuple[Outcome, ...]:
     """Learn every task, in the order given, spread by the executor; a failing one never stops the others."""
     chunks = [tasks[start : start + CHUNK] for start in range(0, len(tasks), CHUNK)]
     return tuple(outcome for chunk in executor.map(partial(_learn_chunk, model), chunks) for outcome in chunk)
 
 
-def _learn_chunk(model: LocalModel, tasks: Sequence[LocalTask]) -> tuple[Outcome, ...]:
+def _learn_chunk(model: Learner[TaskT], tasks: Sequence[TaskT]) -> tuple[Outcome, ...]:
     # The linear algebra of a forecaster's library is loaded by now, so that this reaches it: many threads on
     # matrices this small cost forty times the work.
     with threadpool_limits(limits=1):
         return tuple(_learn_one(model, task) for task in tasks)
 
 
-def _learn_one(model: LocalModel, task: LocalTask) -> Outcome:
+def _learn_one(model: Learner[TaskT], task: TaskT) -> Outcome:
     try:
         learnt = model.learn(task)
     except Exception as error:  # noqa: BLE001 - whatever a library raises on one odd series is listed, not spread

@@ -15,11 +15,12 @@ import numpy as np
 from engine.demand.panel import DemandPanel, Floats
 from engine.execution import Executor, Serial
 from engine.forecast.empirical import ResidualPool
-from engine.forecast.pooled import PooledForecast, fit_pooled, stretch_length
+from engine.forecast.pooled import PooledForecast, stretch_length
 from engine.forecast.streams import Streams
 from engine.forecast.types import FittedState, SamplePaths
 from engine.messages import Message
 from models.hold_out import errors_at, hold_out_origins, within_reach
+from models.local import MIN_HISTORY, too_short
 from models.lstm_net import Net
 from models.lstm_params import LstmParams
 from models.lstm_training import train
@@ -27,9 +28,6 @@ from models.lstm_windows import CHUNK_SERIES, Inputs, ahead, draw_windows
 from models.moving_average import thirteen_weeks
 
 __all__ = ["Lstm", "LstmForecast", "LstmMean", "LstmParams"]
-
-MIN_HISTORY = {"D": 56, "W": 26, "M": 12}
-"""Buckets of history before the hold-out; with fewer there is no net, and the moving average stands in."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +84,7 @@ class Lstm:
         before = ordered.cut(int(origins[-1])) if len(origins) else ordered
         least = MIN_HISTORY[panel.calendar.bucket]
         if not len(origins) or before.calendar.n_history < least or not before.units.any():
-            told: dict[str, str | int] = {"model": self.name, "n_buckets": panel.calendar.n_history, "least": least}
-            fitted = fit_pooled(panel, thirteen_weeks)
-            return PooledForecast(thirteen_weeks, fitted.pool, (*fitted.notes, Message("local-too-short", told)))
+            return too_short(panel, self.name, least)
         learn = partial(_learn, length=length, params=self.params)
         early, late = self.executor.map(learn, (before, ordered))
         pool = ResidualPool.learn(within_reach(errors_at(origins, length, ordered, early, self.executor)))

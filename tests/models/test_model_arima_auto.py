@@ -14,11 +14,13 @@ from engine.execution import Serial
 from engine.forecast.conformance import check_forecaster
 from engine.forecast.synthetic import synthetic_panel
 from models.arima_111 import arima_111_mean
-from models.arima_auto import ArimaTask, AutoArima, AutoArimaParams, learn_arima, learn_one, orders_in
+from models.arima_auto import ArimaModel, AutoArima, AutoArimaParams
 from models.arima_states import advance, ahead, fit_vector
 from models.local import LARGEST
+from models.series_fits import SeriesTask, learn_series
 
 make = partial(AutoArima, AutoArimaParams(max_local_fits=2))
+MODEL = ArimaModel()
 
 
 @pytest.mark.parametrize("bucket", ["W", "M"])
@@ -41,7 +43,7 @@ def test_a_fit_forecasts_as_statsforecast_does(orders: tuple[int, int, bool]) ->
     model = ARIMA(order=(p, 1, q), include_drift=drift).fit(demand)
     fit = fit_vector(model.model_, demand, np.ones(1))
     np.testing.assert_allclose(ahead(fit[None], 9)[0], model.predict(9)["mean"], rtol=1e-6)
-    assert orders_in(fit) == orders
+    assert MODEL.form(fit) == orders
 
 
 def test_newer_buckets_update_a_fit_as_statsforecast_does() -> None:
@@ -63,9 +65,9 @@ def test_an_unseen_bucket_takes_its_forecast_and_its_place_of_the_season() -> No
 
 def test_the_orders_are_those_of_auto_arima_after_one_difference() -> None:
     demand = growing(120)
-    learnt = learn_one(ArimaTask("trial", demand, "D"))
-    fixed = learn_one(ArimaTask("trial", demand, "D", orders_in(learnt.params)))
-    assert orders_in(learnt.params)[:2] == AutoARIMA(season_length=1, d=1).fit(demand).model_["arma"][:2]
+    learnt = MODEL.learn(SeriesTask("trial", demand, "D"))
+    fixed = MODEL.learn(SeriesTask("trial", demand, "D", MODEL.form(learnt.params)))
+    assert MODEL.form(learnt.params)[:2] == AutoARIMA(season_length=1, d=1).fit(demand).model_["arma"][:2]
     np.testing.assert_allclose(ahead(fixed.params[None], 5), ahead(learnt.params[None], 5), rtol=0.01)
 
 
@@ -76,9 +78,9 @@ def test_a_bucket_not_on_offer_takes_the_one_before_it_and_one_at_the_end_is_for
     filled = np.where(np.isnan(gaps), demand[49], demand)
     for series in (gaps, filled):
         series[-3:] = np.nan
-    first, second = (learn_one(ArimaTask("trial", series, "D")).params for series in (gaps, filled))
+    first, second = (MODEL.learn(SeriesTask("trial", series, "D")).params for series in (gaps, filled))
     np.testing.assert_array_equal(first[1:], second[1:])
-    until = learn_one(ArimaTask("trial", filled[:-3], "D")).params
+    until = MODEL.learn(SeriesTask("trial", filled[:-3], "D")).params
     np.testing.assert_allclose(ahead(first[None], 4), ahead(until[None], 7)[:, 3:])
 
 
@@ -89,7 +91,7 @@ def test_a_stock_out_enters_as_the_demand_to_be_expected() -> None:
     censored = replace(panel, available=available)
     whole = replace(panel, units=np.nan_to_num(expected_demand(censored)), available=np.ones_like(available))
     rows = np.arange(4)
-    fits = [learn_arima(each, rows, Serial())[0].own for each in (censored, whole)]
+    fits = [learn_series(each, rows, MODEL, Serial())[0].own for each in (censored, whole)]
     assert fits[0].keys() == fits[1].keys()
     assert fits[0]
     for key, fit in fits[0].items():
@@ -97,7 +99,7 @@ def test_a_stock_out_enters_as_the_demand_to_be_expected() -> None:
 
 
 def test_a_constant_series_goes_on_as_it_is() -> None:
-    fit = learn_one(ArimaTask("flat", np.full(60, 7.0), "W")).params
+    fit = MODEL.learn(SeriesTask("flat", np.full(60, 7.0), "W")).params
     np.testing.assert_allclose(ahead(fit[None], 5), 7.0)
 
 
@@ -106,7 +108,7 @@ def test_a_series_that_cannot_be_fitted_is_told_and_served_as_the_others_are() -
     offered, units = np.array(panel.offered), np.array(panel.units)
     offered[1], units[1] = False, 0
     panel = replace(panel, offered=offered, units=units)
-    mean, notes = learn_arima(panel, np.arange(3), Serial())
+    mean, notes = learn_series(panel, np.arange(3), MODEL, Serial())
     failed = [dict(note.values) for note in notes if note.code == "local-fit-failed"]
     assert [told["n_series"] for told in failed] == [1]
     assert len(mean.own) == 2
@@ -115,7 +117,7 @@ def test_a_series_that_cannot_be_fitted_is_told_and_served_as_the_others_are() -
 
 def test_no_forecast_runs_away() -> None:
     panel = synthetic_panel(n_items=12, bucket="W")
-    mean, _ = learn_arima(panel, np.arange(3), Serial())
+    mean, _ = learn_series(panel, np.arange(3), MODEL, Serial())
     steep = replace(mean, own={key: np.where(np.arange(len(fit)) == 3, 1e6, fit) for key, fit in mean.own.items()})
     top = np.nanmax(expected_demand(panel)[:3], axis=1)
     np.testing.assert_allclose(steep(panel, 8)[:3, -1], LARGEST * top, rtol=1e-6)

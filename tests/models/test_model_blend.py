@@ -12,7 +12,8 @@ from engine.forecast.conformance import check_forecaster
 from engine.forecast.synthetic import synthetic_panel
 from models.arima_111 import arima_111_mean
 from models.blend import Blend, BlendMean, BlendParams
-from models.ets import choose_series, learn_ets
+from models.ets import EtsModel
+from models.series_fits import choose_series, learn_series
 from models.theta import theta_mean
 
 make = partial(Blend, BlendParams(max_local_fits=2))
@@ -25,7 +26,7 @@ def test_it_holds_to_the_protocol(bucket: str) -> None:
 
 def test_it_is_the_mean_of_three_where_exponential_smoothing_is_fitted_and_of_two_elsewhere() -> None:
     panel = synthetic_panel(bucket="W")
-    ets, _ = learn_ets(panel, choose_series(panel, 2), Serial())
+    ets, _ = learn_series(panel, choose_series(panel, 2), EtsModel(), Serial())
     blend = BlendMean(ets)(panel, 5)
     two = theta_mean(panel, 5) + arima_111_mean(panel, 5)
     fitted = ets.serves(panel)

@@ -13,13 +13,16 @@ import models.ets
 from engine.execution import Serial
 from engine.forecast.conformance import check_forecaster
 from engine.forecast.synthetic import synthetic_panel
-from models.ets import Ets, EtsParams, EtsTask, choose_series, learn_ets, learn_one, learn_twice
+from models.ets import Ets, EtsModel, EtsParams
 from models.ets_states import FIRST_SEASON, LEVEL, TREND, advance, ahead, fit_vector, form_of
 from models.local import LARGEST
 from models.local_choice import yearly_value
+from models.local_learning import Learnt
 from models.moving_average import thirteen_weeks
+from models.series_fits import SeriesTask, choose_series, learn_series, learn_twice
 
 make = partial(Ets, EtsParams(max_local_fits=3))
+MODEL = EtsModel()
 
 
 @pytest.mark.parametrize("bucket", ["D", "W"])
@@ -64,7 +67,7 @@ def test_a_damped_trend_is_updated_as_by_statsforecast_and_fades_by_the_book(for
 
 def test_a_chosen_fit_forecasts_as_statsforecast_does() -> None:
     demand = months(60)
-    learnt = learn_one(EtsTask("trial", demand, "M"))
+    learnt = MODEL.learn(SeriesTask("trial", demand, "M"))
     np.testing.assert_allclose(ahead(learnt.params[None], 18)[0], AutoETS(12).forecast(demand, 18)["mean"], rtol=1e-9)
 
 
@@ -88,7 +91,10 @@ def test_a_bucket_updates_the_states_as_by_hand() -> None:
 def test_unseen_buckets_at_either_end_do_not_reach_the_fit() -> None:
     demand = months(60)
     padded = np.concatenate([np.full(7, np.nan), demand, np.full(5, np.nan)])
-    learnt, alone = learn_one(EtsTask("padded", padded, "M")).params, learn_one(EtsTask("alone", demand, "M")).params
+    learnt, alone = (
+        MODEL.learn(SeriesTask("padded", padded, "M")).params,
+        MODEL.learn(SeriesTask("alone", demand, "M")).params,
+    )
     assert learnt[LEVEL] == alone[LEVEL]
     np.testing.assert_array_equal(learnt[FIRST_SEASON:], np.roll(alone[FIRST_SEASON:], -5))
 
@@ -104,7 +110,7 @@ def test_weeks_are_fitted_out_of_their_yearly_season() -> None:
     generator = np.random.default_rng(3)
     season = 1 + 0.5 * np.sin(2 * np.pi * np.arange(260) / 52)
     demand = 100 * season * generator.gamma(400, 1 / 400, 260)
-    learnt = learn_one(EtsTask("trial", demand[:208], "W"))
+    learnt = MODEL.learn(SeriesTask("trial", demand[:208], "W"))
     np.testing.assert_allclose(ahead(learnt.params[None], 52)[0], 100 * season[208:], rtol=0.15)
 
 
@@ -117,7 +123,7 @@ def test_the_form_of_a_fit_is_told_from_its_numbers(form: str) -> None:
 
 def test_the_fit_before_the_hold_out_takes_the_form_of_the_later_one() -> None:
     panel = synthetic_panel(n_history=90, bucket="M").take(np.arange(20))
-    early, late, _ = learn_twice(panel, 20, 4, Serial())
+    early, late, _ = learn_twice(panel, 20, MODEL, 4, Serial())
     assert early.as_of == panel.cut(20).calendar.as_of
     assert len(early.own) == len(late.own) == 4
     assert all(form_of(early.own[key]) == form_of(late.own[key]) for key in late.own)
@@ -137,7 +143,7 @@ def test_the_most_valuable_series_that_sell_often_enough_are_fitted() -> None:
 
 def test_other_series_and_a_panel_older_than_the_fit_take_the_moving_average() -> None:
     panel = synthetic_panel(bucket="W")
-    mean, _ = learn_ets(panel, choose_series(panel, 2), Serial())
+    mean, _ = learn_series(panel, choose_series(panel, 2), MODEL, Serial())
     fitted = np.array([key in mean.own for key in zip(panel.item_id, panel.location_id, strict=True)])
     assert fitted.sum() == 2
     plain = thirteen_weeks(panel, 6)
@@ -153,13 +159,14 @@ def test_a_series_that_cannot_be_fitted_is_listed_and_falls_back(monkeypatch: py
     first = choose_series(panel, 3)[0]
     label = f"{panel.item_id[first]} at {panel.location_id[first]}"
 
-    def stubborn(task: EtsTask) -> models.ets.Learnt:
+    def stubborn(self: EtsModel, task: SeriesTask) -> Learnt:
         if task.label == label:
             raise ValueError("does not like this one")
-        return learn_one(task)
+        return learn(self, task)
 
-    monkeypatch.setattr(models.ets, "learn_one", stubborn)
-    mean, notes = learn_ets(panel, choose_series(panel, 3), Serial())
+    learn = EtsModel.learn
+    monkeypatch.setattr(EtsModel, "learn", stubborn)
+    mean, notes = learn_series(panel, choose_series(panel, 3), MODEL, Serial())
     assert len(mean.own) == 2
     values = {note.code: note.values for note in notes}
     assert values["local-fits-alone"] == {"model": "ets", "n_series": 2, "n_others": panel.n_series - 2}
@@ -174,7 +181,7 @@ def test_forecasts_are_never_negative_nor_far_above_what_was_ever_sold() -> None
     units = np.stack([np.maximum(100 - 3 * steps, 1), 1.2 ** np.minimum(steps, 40)]).astype(np.float32)
     panel = replace(panel, units=units, available=np.ones_like(units), offered=np.ones((2, 88), bool))
     past = panel.cut(20)
-    mean, _ = learn_ets(past, np.arange(2), Serial())
+    mean, _ = learn_series(past, np.arange(2), MODEL, Serial())
     assert len(mean.own) == 2
     forecast = mean(past, 28)
     assert forecast.min() >= 0
