@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from engine.config import PlanConfig
 from engine.demand.keys import SeriesKeys
-from engine.demand.panel import DemandPanel, Ids
+from engine.demand.panel import DemandPanel
 from engine.execution import Run, Serial
-from engine.forecast.choice import Choice, backtest_of
 from engine.forecast.empirical import BLOCK, divisible, round_whole
+from engine.forecast.on_top import OnTop
 from engine.forecast.overrides_select import Doubles, holding_overrides
 from engine.forecast.overrides_settle import Settled, settle
 from engine.forecast.sampling import series_blocks
 from engine.forecast.streams import Streams
-from engine.forecast.types import Fitted, FittedState, SamplePaths
+from engine.forecast.types import Fitted, SamplePaths
 from engine.messages import Message
 from engine.tables.tables import Tables
 
@@ -51,7 +50,7 @@ def with_overrides(
 
 
 @dataclass(frozen=True)
-class Overridden:
+class Overridden(OnTop):
     """A fitted model with overrides on top, for forecasts from ``as_of``.
 
     What it tells of itself (notes, choice, state) is the model's own: overrides belong to a run.
@@ -68,25 +67,9 @@ class Overridden:
         What becomes of their paths.
     """
 
-    fitted: Fitted
     as_of: np.datetime64
     keys: SeriesKeys
     settled: Settled
-
-    @property
-    def notes(self) -> tuple[Message, ...]:
-        return self.fitted.notes
-
-    @property
-    def backtest(self) -> pd.DataFrame:
-        """Return the backtest of the model."""
-        return backtest_of(self.fitted)
-
-    def model_of(self, item_id: Ids, location_id: Ids) -> Ids:
-        """Return the name of the model chosen for each series, "" where there was no choice."""
-        if isinstance(self.fitted, Choice):
-            return self.fitted.model_of(item_id, location_id)
-        return np.full(len(item_id), "", dtype=object)
 
     def sample(self, panel: DemandPanel, horizon: int, n_paths: int, streams: Streams) -> SamplePaths:
         """Return the model's paths, scaled where overrides say so; other buckets keep every bit.
@@ -118,9 +101,6 @@ class Overridden:
             round_whole(scaled, whole[rows], generators)
             units[rows] = np.where((factor != 1) | (added != 0), scaled, units[rows])
         return SamplePaths(paths.item_id, paths.location_id, units)
-
-    def state(self) -> FittedState:
-        return self.fitted.state()
 
 
 @dataclass(frozen=True)

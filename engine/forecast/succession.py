@@ -11,17 +11,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from engine.demand.keys import SeriesKeys
 from engine.demand.on_offer import on_offer
 from engine.demand.panel import DemandPanel, Floats, Ids
 from engine.demand.succession import Pairs
-from engine.forecast.choice import Choice, backtest_of
 from engine.forecast.empirical import divisible, round_whole
+from engine.forecast.on_top import OnTop
 from engine.forecast.run_down import PooledStock, generations, served_share, share_of_old, thinned
 from engine.forecast.streams import Streams
-from engine.forecast.types import Fitted, FittedState, SamplePaths
+from engine.forecast.types import Fitted, SamplePaths
 from engine.messages import Message, Value
 from engine.tables.tables import Tables
 
@@ -71,7 +70,7 @@ def with_run_down(
 
 
 @dataclass(frozen=True)
-class RunDown:
+class RunDown(OnTop):
     """A fitted model with run-downs on top, for forecasts from the panel's ``as_of``.
 
     What it tells of itself (notes, choice, state) is the model's own: stock belongs to a run.
@@ -90,26 +89,10 @@ class RunDown:
         What there is to sell of the panel's series.
     """
 
-    fitted: Fitted
     panel: DemandPanel
     family: Ints
     pairs: Pairs
     stock: PooledStock
-
-    @property
-    def notes(self) -> tuple[Message, ...]:
-        return self.fitted.notes
-
-    @property
-    def backtest(self) -> pd.DataFrame:
-        """Return the backtest of the model."""
-        return backtest_of(self.fitted)
-
-    def model_of(self, item_id: Ids, location_id: Ids) -> Ids:
-        """Return the name of the model chosen for each series, "" where there was no choice."""
-        if isinstance(self.fitted, Choice):
-            return self.fitted.model_of(item_id, location_id)
-        return np.full(len(item_id), "", dtype=object)
 
     def sample(self, panel: DemandPanel, horizon: int, n_paths: int, streams: Streams) -> SamplePaths:
         """Return the model's paths, those of old items and successors settled; all others keep every bit.
@@ -140,9 +123,6 @@ class RunDown:
         units = np.array(paths.units)
         units[asked] = self._settled(rows, n_paths, streams)[np.searchsorted(rows, place[asked]), :, :horizon]
         return SamplePaths(paths.item_id, paths.location_id, units)
-
-    def state(self) -> FittedState:
-        return self.fitted.state()
 
     def _settled(self, rows: Ints, n_paths: int, streams: Streams) -> Floats:
         """Return the paths of whole families to the end of the panel's future."""
