@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -102,6 +102,19 @@ class SolveReport:
     bound: float
     gap: float
     work: Mapping[str, int]
+
+
+def joined_report(reports: Sequence[SolveReport]) -> SolveReport:
+    """Return one report of several solves: sums, and the worst status; those that coupled nothing do not count."""
+    coupled = [report for report in reports if report.status != "uncoupled"]
+    if not coupled:
+        return reports[0] if reports else SolveReport("uncoupled", 0.0, 0.0, 0.0, {})
+    objective = sum(report.objective for report in coupled)
+    bound = sum(report.bound for report in coupled)
+    work = {name: sum(report.work.get(name, 0) for report in coupled) for name in sorted(coupled[0].work)}
+    proven = all(report.status == "optimal" for report in coupled)
+    gap = (objective - bound) / max(1.0, abs(objective))
+    return SolveReport("optimal" if proven else "limit", objective, bound, gap, work)
 
 
 @dataclass(frozen=True)
