@@ -155,9 +155,7 @@ class _Waits:
     cell: Bools
 
 
-def _still_waiting(
-    network: Network, demand: TierDemand, rule: StockRule, units: F64, presales: PresalePaths
-) -> _Waits:
+def _still_waiting(network: Network, demand: TierDemand, rule: StockRule, units: F64, presales: PresalePaths) -> _Waits:
     """Return what still waits if today's options other than primary links bring ``units``."""
     moved = np.zeros(network.cells.n_cells, dtype=bool)
     if rule.backordered or not len(presales.cell):

@@ -40,14 +40,19 @@ class PresalePaths:
     @property
     def first(self) -> I64:
         """Return the first bucket with presales by cell, the horizon where no path has any, shape (k,)."""
-        has = self.units.any(axis=1)
-        return np.where(has.any(axis=1), has.argmax(axis=1), has.shape[1])
+        has = self._has
+        return np.asarray(np.where(has.any(axis=1), has.argmax(axis=1), has.shape[1]))
 
     @property
     def last(self) -> I64:
         """Return the last bucket with presales by cell, -1 where no path has any, shape (k,)."""
-        has = self.units.any(axis=1)
+        has = self._has
         return np.where(has.any(axis=1), has.shape[1] - 1 - has[:, ::-1].argmax(axis=1), -1)
+
+    @property
+    def _has(self) -> Bools:
+        """Return in which buckets a path has presales, shape (k, horizon)."""
+        return np.asarray((self.units > 0).any(axis=1))
 
 
 NO_PRESALES = PresalePaths(np.zeros(0, dtype=np.int64), np.zeros((0, 1, 0), dtype=np.float32))

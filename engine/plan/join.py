@@ -28,6 +28,7 @@ _SORTED_BY = {
     "projection": ["item_id", "location_id", "date"],
     "forecast_reasons": ["item_id", "location_id"],
     "presale_allocations": ["presale_id", "item_id", "region", "location_id", "supply_kind", "line_id"],
+    "presale_summary": ["presale_id", "item_id"],
 }
 
 

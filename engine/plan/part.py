@@ -19,6 +19,7 @@ from engine.network.planned import planned_lines, projected_cells, projection_ro
 from engine.network.presale import Presale
 from engine.network.presale_allocation import presale_allocations
 from engine.network.presale_paths import PresalePaths, presale_paths, reached_late, waiting
+from engine.network.presale_summary import presale_summary
 from engine.network.tiers import tier_demand
 from engine.network.types import Network
 from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
@@ -93,6 +94,7 @@ def plan_part(work: PartWork) -> PartResult:
     tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule)
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
     tables["presale_allocations"] = presale_allocations(work.presale, network, decision, SCOPE)
+    tables["presale_summary"] = presale_summary(work.presale, network, decision)
     tables["forecast"] = forecast_table(own, network.calendar, config.forecast.quantiles)
     tables["forecast_reasons"] = _forecast_reasons(work)
     return PartResult(

@@ -37,6 +37,12 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
             "presale_id": "text", "item_id": "text", "region": "text", "location_id": "text",
             "units": "units", "supply_kind": "text", "line_id": "text", "promised_date": "date", **_LINE_END,
         },
+        "presale_summary": {
+            "presale_id": "text", "item_id": "text", "units": "units", "share_local": "share",
+            "share_local_nothing": "share", "share_local_historical": "share", "waiting_days": "number",
+            "waiting_days_nothing": "number", "waiting_days_historical": "number", "move_cost": "money",
+            "move_cost_historical": "money",
+        },
         "targets": {
             "item_id": "text", "location_id": "text", "source_id": "text", "abc": "text", "xyz": "text",
             "objective": "text", "target": "number", "order_date": "date", "available_date": "date",
@@ -76,6 +82,7 @@ PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "orders": ("line_id",),
         "transfers": ("line_id",),
         "planned": ("line_id",),
+        "presale_summary": ("presale_id", "item_id"),
         "targets": ("item_id", "location_id"),
         "forecast": ("item_id", "location_id", "date"),
         "projection": ("item_id", "location_id", "date"),
