@@ -158,11 +158,11 @@ class _Waits:
 def _still_waiting(network: Network, demand: TierDemand, rule: StockRule, units: F64, presales: PresalePaths) -> _Waits:
     """Return what still waits if today's options other than primary links bring ``units``."""
     moved = np.zeros(network.cells.n_cells, dtype=bool)
-    if rule.backordered or not len(presales.cell):
+    if not len(presales.cell):
         return _Waits(demand, presales, moved)
     helping = np.where(network.options.primary, 0.0, units)
     now = with_sends(demand.later, network.options, helping)
-    found = waiting(network, with_arrivals(network.cells, network.options, helping), now, presales)
+    found = waiting(network, with_arrivals(network.cells, network.options, helping), now, presales, rule)
     rows = np.flatnonzero((found.units != presales.units).any(axis=(1, 2)))
     moved[presales.cell[rows]] = True
     change = found.units[rows] - presales.units[rows]

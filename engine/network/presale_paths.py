@@ -1,9 +1,10 @@
 """Presale demand on the sampled paths: what waits for units that come late, and what is ordinary demand beside it.
 
-Lost sales hold for ordinary demand only. A presale order that finds nothing on its first day of shipping waits: it
-takes the first units that come, before ordinary demand. On the paths it therefore stands in the buckets in which it is
+A presale order that finds nothing on its first day of shipping is not lost: it waits, and takes the first units that
+come, before ordinary demand. On the paths it therefore stands in the buckets in which it is
 served; what neither stock nor inbound serves before a cell's own next order lands asks again on that day, so
-that the order answers for it. Beyond the horizon nothing asks again: such units stay where they were due.
+that the order answers for it. What it costs to let it wait until then is sunk and not counted. Beyond the horizon
+nothing asks again: such units stay where they were due.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from engine.network.presale import Presale
 from engine.network.types import Network
-from engine.policy.types import F32, F64, I64, Bools, Cells, Scenarios
+from engine.policy.types import F32, F64, I64, Bools, Cells, Scenarios, StockRule
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,12 @@ def reached_late(network: Network, presales: PresalePaths) -> Bools:
 
 
 def waiting(
-    network: Network, cells: Cells, scenarios: Scenarios, presales: PresalePaths, which: Bools | None = None
+    network: Network,
+    cells: Cells,
+    scenarios: Scenarios,
+    presales: PresalePaths,
+    rule: StockRule,
+    which: Bools | None = None,
 ) -> PresalePaths:
     """Return the presales with what finds nothing waiting for the cell's own next order.
 
@@ -94,10 +100,15 @@ def waiting(
         Demand, presales and units sent away included.
     presales
         What of it is presales.
+    rule
+        What becomes of unmet ordinary demand. Where that is owed and weighed by cost, presales wait as it does, and
+        are returned as they are.
     which
         The cells with presales in question, shape (k,); by default all. Those without a primary link, or whose order
         lands by the first day of shipping or beyond the horizon, stay as they are.
     """
+    if rule.backordered and rule.objective == "cost":
+        return presales
     own = network.primary_of[presales.cell]
     lands = np.where(own[:, None] >= 0, scenarios.arrival[np.maximum(own, 0)], scenarios.horizon).astype(np.int64)
     can = ((lands > presales.first[:, None]) & (lands < scenarios.horizon)).any(axis=1) & (own >= 0)
@@ -106,12 +117,17 @@ def waiting(
         return presales
     rows, due = presales.cell[chosen], presales.units[chosen]
     units = presales.units.copy()
-    units[chosen] = _asked_when_served(cells.take(rows), scenarios.paths[rows] - due, due, lands[chosen])
+    ordinary = scenarios.paths[rows] - due
+    units[chosen] = _asked_when_served(cells.take(rows), (ordinary, due), lands[chosen], rule)
     return PresalePaths(presales.cell, units)
 
 
-def _asked_when_served(cells: Cells, ordinary: F32, due: F32, lands: I64) -> F32:
-    """Return the presale units by bucket in which they are served, the rest where the order lands; (c, P, H)."""
+def _asked_when_served(cells: Cells, demand: tuple[F32, F32], lands: I64, rule: StockRule) -> F32:
+    """Return the presale units by bucket in which they are served, the rest where the order lands; (c, P, H).
+
+    ``demand`` is ordinary demand and that of presales.
+    """
+    ordinary, due = demand
     horizon = due.shape[2]
     asked = due.copy()
     stock = np.repeat(cells.net[:, None], due.shape[1], axis=1)
@@ -124,5 +140,6 @@ def _asked_when_served(cells: Cells, ordinary: F32, due: F32, lands: I64) -> F32
         asked[:, :, t] = np.where(counts, served, np.where(t == lands, here, due[:, :, t]))
         waits = np.where(counts, here - served, 0.0)
         after = stock - served
-        stock = np.where(after < 0, after, np.maximum(after - ordinary[:, :, t], 0.0))
+        left = after - ordinary[:, :, t]
+        stock = left if rule.backordered else np.maximum(left, np.minimum(after, 0.0))
     return asked

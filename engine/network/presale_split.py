@@ -46,16 +46,22 @@ def historical_moves(presale: Presale, network: Network, needs: pd.DataFrame, or
         missing, spare = (np.zeros(cells.n_cells) for _ in range(2))
         missing[here], spare[here] = np.maximum(need - stock, 0.0), np.maximum(stock - need, 0.0)
         ways = np.flatnonzero((options.origin_cell >= 0) & (options.arrival <= day) & np.isin(options.cell, here))
-        for way in ways[np.lexsort((ways, trip[ways], options.unit_cost[ways]))].tolist():
-            cell, giver = int(options.cell[way]), int(options.origin_cell[way])
-            held = float(cells.available[giver] + cells.arrivals[giver, : int(options.send_bucket[way]) + 1].sum())
-            sent = float(units[options.origin_cell == giver].sum())
-            most = min(missing[cell], spare[giver], held - sent, float(options.max_units[way]))
-            moved = np.floor(most / size[way] + _NOISE) * size[way]
-            if moved > 0 and moved >= options.min_units[way]:
-                units[way] = moved
-                missing[cell] -= moved
-                spare[giver] -= moved
+        giver, cell = options.origin_cell[ways], options.cell[ways]
+        held = cells.available[giver] + np.array(
+            [cells.arrivals[at, : until + 1].sum() for at, until in zip(giver, options.send_bucket[ways], strict=True)]
+        )
+        while len(ways):
+            sent = np.array([units[options.origin_cell == at].sum() for at in giver])
+            most = np.minimum.reduce([missing[cell], spare[giver], held - sent, options.max_units[ways]])
+            moved = np.floor(most / size[ways] + _NOISE) * size[ways]
+            can = (moved > 0) & (moved >= options.min_units[ways]) & (units[ways] == 0)
+            if not can.any():
+                break
+            price = np.where(can, options.unit_cost[ways] + trip[ways] / np.where(can, moved, 1.0), np.inf)
+            best = int(np.argmin(price))
+            units[ways[best]] = moved[best]
+            missing[cell[best]] -= moved[best]
+            spare[giver[best]] -= moved[best]
     return units
 
 

@@ -115,8 +115,7 @@ def stock_rule(network: Network, config: PlanConfig) -> StockRule:
 def draw(work: PartWork, rule: StockRule) -> tuple[Scenarios, SamplePaths, PresalePaths]:
     """Return demand and lead times of the cells, path by path, the forecast of those with their own demand, presales.
 
-    Where demand that finds nothing is lost, presale orders that none of today's options reaches in time wait for the
-    cell's own next order.
+    Presale orders that none of today's options reaches in time wait for the cell's own next order.
     """
     network, config = work.network, work.config
     streams, n_paths = Streams(config.seed), config.forecast.n_paths
@@ -128,9 +127,7 @@ def draw(work: PartWork, rule: StockRule) -> tuple[Scenarios, SamplePaths, Presa
     paths[presales.cell] += presales.units
     arrival, next_arrival = arrival_buckets(network.options, network.cells, network.calendar, n_paths, streams)
     scenarios = Scenarios(paths, arrival, next_arrival)
-    if rule.backordered:
-        return scenarios, own, presales
-    late = waiting(network, network.cells, scenarios, presales, reached_late(network, presales))
+    late = waiting(network, network.cells, scenarios, presales, rule, reached_late(network, presales))
     paths[presales.cell] += late.units - presales.units
     return scenarios, own, late
 
