@@ -39,11 +39,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan, its moves and what they are worth by its own account, each (items, from, to)."""
+    """A plan, its moves, and those of them that its allocations ship presale orders from, (items, from, to)."""
 
     plan: Plan
     moves: F64
-    worth: F64
+    for_presale: F64
 
 
 def planned(world: World) -> Planned:
@@ -52,34 +52,38 @@ def planned(world: World) -> Planned:
     n_items, n_sites = world.stock.shape
     sites = {name: number for number, name in enumerate(site_ids(n_sites))}
     items = {name: number for number, name in enumerate(item_ids(n_items))}
-    moves, worth = np.zeros((2, n_items, n_sites, n_sites))
     lines = plan.tables["transfers"]
+    allocated = plan.tables["presale_allocations"].groupby("line_id")["units"].sum()
     at = (lines["item_id"].map(items), lines["origin_id"].map(sites), lines["dest_id"].map(sites))
     place = tuple(column.to_numpy(np.int64) for column in at)
+    moves, for_presale = np.zeros((2, n_items, n_sites, n_sites))
     np.add.at(moves, place, lines["units"].to_numpy(np.float64))
-    # Cost of waiting is net of what the line costs; a trip's cost is added in `within`.
-    np.add.at(worth, place, lines["cost_of_waiting"].to_numpy(np.float64))
-    return Planned(plan, moves, worth + moves * world.lanes.unit_cost)
+    np.add.at(for_presale, place, allocated.reindex(lines["line_id"]).fillna(0.0).to_numpy(np.float64))
+    return Planned(plan, moves, for_presale)
 
 
 def within(world: World, made: Planned, budget: float) -> F64:
-    """Return those of a plan's moves that cost no more than a budget, the trips worth most for their cost first.
+    """Return those of a plan's moves that cost no more than a budget; only the plan itself is read.
 
-    Of a trip that goes beyond the budget the lines worth most for their cost go. Only the plan itself is read.
+    All of them, or what is listed to ship presale orders, or of that the trips with the largest margin for their cost;
+    of a trip that goes beyond the budget the lines with the largest.
     """
-    if move_cost(world.lanes, made.moves) <= budget:
-        return made.moves
+    for moves in (made.moves, made.for_presale):
+        if move_cost(world.lanes, moves) <= budget:
+            return moves
     kept, left = np.zeros(made.moves.shape), budget
-    costs = made.moves * world.lanes.unit_cost
-    whole = costs.sum(axis=0) + world.lanes.trip_cost
-    value = np.where(made.moves.sum(axis=0) > 0, made.worth.sum(axis=0) / whole, -np.inf)
-    for lane in np.argsort(-value, axis=None, kind="stable")[: int(np.isfinite(value).sum())].tolist():
+    listed = world.tables["items"]
+    margin = (listed["unit_price"] - listed["unit_cost"]).to_numpy(np.float64)[:, None, None] * made.for_presale
+    costs = made.for_presale * world.lanes.unit_cost
+    used = made.for_presale.sum(axis=0) > 0
+    value = np.where(used, margin.sum(axis=0) / (costs.sum(axis=0) + world.lanes.trip_cost), -np.inf)
+    for lane in np.argsort(-value, axis=None, kind="stable")[: int(used.sum())].tolist():
         giver, taker = divmod(lane, value.shape[1])
         room = left - world.lanes.trip_cost[giver, taker]
-        gain = made.worth[:, giver, taker] / np.maximum(costs[:, giver, taker], 1e-9)
+        gain = margin[:, giver, taker] / np.maximum(costs[:, giver, taker], 1e-9)
         for item in np.argsort(-gain, kind="stable").tolist():
             if 0 < costs[item, giver, taker] <= room:
-                kept[item, giver, taker] = made.moves[item, giver, taker]
+                kept[item, giver, taker] = made.for_presale[item, giver, taker]
                 room -= costs[item, giver, taker]
         if kept[:, giver, taker].any():
             left = room
@@ -183,8 +187,8 @@ def notes(found: dict[int, dict[str, Outcome]]) -> list[str]:
     parts = [one["plan"].share / one["foresight"].share for one in found.values()]
     lines = [
         "Share of the final orders shipped from their own region's site on the first day / mean days waited / cost of "
-        "moves. *Within a split*: those of the plan's moves worth "
-        "most by its own account that cost no more than the split's.",
+        "moves. A plan also moves for ordinary demand, and against bad luck. *Plan within a split*: those of its moves "
+        "that cost no more than the split's (`within`).",
         "",
         f"Of the attainable share: least {min(parts):.1%}, mean {np.mean(parts):.1%}; at least 95 % in "
         f"{sum(part >= 0.95 for part in parts)} of {len(parts)} worlds.",

@@ -7,6 +7,7 @@ import pandas as pd
 
 from engine.demand.sales import base_sales
 from engine.network.types import Network
+from engine.policy.types import F64
 from engine.tables import Tables
 
 _DAYS = 364
@@ -20,28 +21,38 @@ def historical_shares(tables: Tables, network: Network, items: set[str]) -> pd.D
     """
     cells = network.cells
     rows = np.flatnonzero(np.isin(cells.item_id, np.array(sorted(items), dtype=object)))
+    found = pd.DataFrame({"cell": rows, "item": cells.item_id[rows], "site": cells.location_id[rows]})
+    sold = _recent_sales(tables, network)
+    share = _divided(_sums(sold[sold["item"].isin(items)], ["item", "site"], found), found["item"])
+    for fallback in (["site"], []):
+        without = pd.Series(share).groupby(found["item"]).transform("sum").to_numpy(np.float64) == 0
+        if without.any():
+            units = _sums(sold, fallback, found) if fallback else network.demanded[rows].astype(np.float64)
+            share = np.where(without, _divided(units, found["item"]), share)
+    return pd.DataFrame({"cell": rows, "share": share})
+
+
+def _divided(units: F64, item: pd.Series) -> F64:
+    """Return the units as shares of their item's, 0 where that has none."""
+    total = pd.Series(units).groupby(item).transform("sum").to_numpy(np.float64)
+    return np.divide(units, total, out=np.zeros(len(units)), where=total > 0)
+
+
+def _recent_sales(tables: Tables, network: Network) -> pd.DataFrame:
     sales = base_sales(tables)
     as_of = network.calendar.as_of
     recent = (sales.date < as_of) & (sales.date >= as_of - _DAYS)
-    sold = pd.DataFrame(
+    return pd.DataFrame(
         {
             "item": sales.items[sales.item[recent]],
             "site": sales.locations[sales.location[recent]],
             "units": sales.units[recent],
         }
     )
-    own = sold.groupby(["item", "site"])["units"].sum()
-    at_site = sold.groupby("site")["units"].sum()
-    found = pd.DataFrame({"cell": rows, "item": cells.item_id[rows], "site": cells.location_id[rows]})
-    keys = pd.MultiIndex.from_frame(found[["item", "site"]])
-    weights = [
-        own.reindex(keys).fillna(0.0).to_numpy(np.float64),
-        at_site.reindex(found["site"]).fillna(0.0).to_numpy(np.float64),
-        network.demanded[rows].astype(np.float64),
-    ]
-    share = np.zeros(len(rows))
-    for weight in weights:
-        total = pd.Series(weight).groupby(found["item"].to_numpy()).transform("sum").to_numpy(np.float64)
-        open_ = pd.Series(share).groupby(found["item"].to_numpy()).transform("sum").to_numpy(np.float64) == 0
-        share = np.where(open_, np.divide(weight, total, out=np.zeros(len(rows)), where=total > 0), share)
-    return pd.DataFrame({"cell": rows, "share": share})
+
+
+def _sums(sold: pd.DataFrame, by: list[str], found: pd.DataFrame) -> F64:
+    """Return the units sold, by some columns, for each row of ``found``; the order of rows does not matter."""
+    sums = sold.sort_values([*by, "units"]).groupby(by)["units"].sum()
+    keys = found[by[0]] if len(by) == 1 else pd.MultiIndex.from_frame(found[by])
+    return np.asarray(sums.reindex(keys).fillna(0.0), dtype=np.float64)

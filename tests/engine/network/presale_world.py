@@ -40,36 +40,37 @@ def world(orders, stock, lanes, lead_days=40.0, inbound=(), sold=(6.0, 3.0, 1.0)
 
     ``sold`` were so many in each site in the week before; ``inbound`` holds (site, units, date).
     """
+    return Tables.of(frames(orders, stock, lanes, lead_days, inbound, sold))
+
+
+def frames(orders, stock, lanes, lead_days=40.0, inbound=(), sold=(6.0, 3.0, 1.0)):
+    """Return the same as frames by table name."""
     regions = {"city": "CITY", "town": "TOWN", "village": "VILLAGE"}
-    return Tables.of(
-        {
-            "sales": table(
-                "item_id location_id date units price",
-                *(("SHOE", site, "2025-10-20", units, 12.0) for site, units in zip(SITES, sold, strict=True)),
-            ),
-            "items": table("item_id unit_cost unit_price", ("SHOE", 4.0, 12.0)),
-            "supply": table(
-                "item_id source_id location_id lead_time_days review_period_days", ("*", "MAKER", "*", lead_days, 14)
-            ),
-            "lanes": table(
-                "origin_id dest_id item_id lead_time_days unit_cost trip_cost role",
-                *((origin, dest, "*", days, unit, trip, "lateral") for origin, dest, days, unit, trip in lanes),
-            ),
-            "inventory": table(
-                "item_id location_id on_hand", *(("SHOE", site, stock.get(site, 0.0)) for site in SITES)
-            ),
-            "open_orders": table(
-                "order_id item_id location_id units due_date",
-                *((f"PO{number}", "SHOE", *row) for number, row in enumerate(inbound)),
-            ),
-            "service_regions": table("region location_id rank", *((r, site, 1.0) for r, site in regions.items())),
-            "presale_events": table("presale_id closes_on ship_from ship_by", ("D11", AS_OF, SHIPS, SHIPS_BY)),
-            "presales": table(
-                "presale_id line_id item_id units ordered_on status region",
-                *(("D11", f"L{r}", "SHOE", float(units), "2025-10-21", "deposit", r) for r, units in orders.items()),
-            ),
-        }
-    )
+    return {
+        "sales": table(
+            "item_id location_id date units price",
+            *(("SHOE", site, "2025-10-20", units, 12.0) for site, units in zip(SITES, sold, strict=True)),
+        ),
+        "items": table("item_id unit_cost unit_price", ("SHOE", 4.0, 12.0)),
+        "supply": table(
+            "item_id source_id location_id lead_time_days review_period_days", ("*", "MAKER", "*", lead_days, 14)
+        ),
+        "lanes": table(
+            "origin_id dest_id item_id lead_time_days unit_cost trip_cost role",
+            *((origin, dest, "*", days, unit, trip, "lateral") for origin, dest, days, unit, trip in lanes),
+        ),
+        "inventory": table("item_id location_id on_hand", *(("SHOE", site, stock.get(site, 0.0)) for site in SITES)),
+        "open_orders": table(
+            "order_id item_id location_id units due_date",
+            *((f"PO{number}", "SHOE", *row) for number, row in enumerate(inbound)),
+        ),
+        "service_regions": table("region location_id rank", *((r, site, 1.0) for r, site in regions.items())),
+        "presale_events": table("presale_id closes_on ship_from ship_by", ("D11", AS_OF, SHIPS, SHIPS_BY)),
+        "presales": table(
+            "presale_id line_id item_id units ordered_on status region",
+            *(("D11", f"L{r}", "SHOE", float(units), "2025-10-21", "deposit", r) for r, units in orders.items()),
+        ),
+    }
 
 
 class Decided:

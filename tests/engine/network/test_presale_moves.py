@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.network.params import NetworkParams
+from engine.network.presale_allocation import presale_allocations
 from engine.network.presale_moves import presale_moves
 from engine.network.presale_paths import PresalePaths
 from engine.network.presale_summary import presale_summary
@@ -36,6 +37,11 @@ def test_a_city_short_before_a_festival_gets_just_what_it_lacks_from_the_cheaper
     assert found.units() == {("TOWN", "CITY"): 750.0}
     assert found.decision.report.status == "optimal"
     assert found.decision.report.objective == pytest.approx(350.0)
+    placed = presale_allocations(found.presale, found.network, found.decision, "test")
+    assert set(placed["promised_date"].dt.strftime("%m-%d")) == {"11-11"}
+    assert list(zip(placed["location_id"], placed["supply_kind"], placed["units"], strict=True)) == [
+        ("CITY", "stock", 650.0), ("CITY", "inbound", 100.0), ("CITY", "transfer", 750.0), ("TOWN", "stock", 100.0),
+    ]  # fmt: skip
     [row] = presale_summary(found.presale, found.network, found.decision).to_dict("records")
     # Doing nothing, 850 of 1,600 pairs ship on the day; an order of 10 November, two weeks after today's, lands on
     # 20 December, 39 days later. By history the city, with six of ten pairs sold, is thought to need 960 of
