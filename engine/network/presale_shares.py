@@ -35,7 +35,8 @@ def historical_shares(tables: Tables, network: Network, items: set[str]) -> pd.D
 def _divided(units: F64, item: pd.Series) -> F64:
     """Return the units as shares of their item's, 0 where that has none."""
     total = pd.Series(units).groupby(item).transform("sum").to_numpy(np.float64)
-    return np.divide(units, total, out=np.zeros(len(units)), where=total > 0)
+    share: F64 = np.divide(units, total, out=np.zeros(len(units)), where=total > 0)
+    return share
 
 
 def _recent_sales(tables: Tables, network: Network) -> pd.DataFrame:
