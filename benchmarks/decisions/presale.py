@@ -65,28 +65,27 @@ def planned(world: World) -> Planned:
 def within(world: World, made: Planned, budget: float) -> F64:
     """Return those of a plan's moves that cost no more than a budget; only the plan itself is read.
 
-    All of them, or what is listed to ship presale orders, or of that the trips with the largest margin for their cost;
-    of a trip that goes beyond the budget the lines with the largest.
+    First what is listed to ship presale orders, the trips with the largest margin for their cost first; then, as far as
+    the budget goes, what else the plan sends over those lanes, and over others.
     """
-    for moves in (made.moves, made.for_presale):
-        if move_cost(world.lanes, moves) <= budget:
-            return moves
-    kept, left = np.zeros(made.moves.shape), budget
+    if move_cost(world.lanes, made.moves) <= budget:
+        return made.moves
     listed = world.tables["items"]
     margin = (listed["unit_price"] - listed["unit_cost"]).to_numpy(np.float64)[:, None, None] * made.for_presale
-    costs = made.for_presale * world.lanes.unit_cost
-    used = made.for_presale.sum(axis=0) > 0
-    value = np.where(used, margin.sum(axis=0) / (costs.sum(axis=0) + world.lanes.trip_cost), -np.inf)
-    for lane in np.argsort(-value, axis=None, kind="stable")[: int(used.sum())].tolist():
-        giver, taker = divmod(lane, value.shape[1])
-        room = left - world.lanes.trip_cost[giver, taker]
-        gain = margin[:, giver, taker] / np.maximum(costs[:, giver, taker], 1e-9)
-        for item in np.argsort(-gain, kind="stable").tolist():
-            if 0 < costs[item, giver, taker] <= room:
-                kept[item, giver, taker] = made.for_presale[item, giver, taker]
-                room -= costs[item, giver, taker]
-        if kept[:, giver, taker].any():
-            left = room
+    costs = (made.for_presale * world.lanes.unit_cost).sum(axis=0) + world.lanes.trip_cost
+    lanes = np.argsort(-margin.sum(axis=0) / costs, axis=None, kind="stable").tolist()
+    kept = np.zeros(made.moves.shape)
+    for wanted in (made.for_presale, made.moves):
+        for lane in lanes:
+            giver, taker = divmod(lane, costs.shape[1])
+            left = budget - move_cost(world.lanes, kept)
+            left -= 0.0 if kept[:, giver, taker].any() else float(world.lanes.trip_cost[giver, taker])
+            for item in np.argsort(-margin[:, giver, taker], kind="stable").tolist():
+                more = wanted[item, giver, taker] - kept[item, giver, taker]
+                price = more * world.lanes.unit_cost[giver, taker]
+                if 0 < price <= left:
+                    kept[item, giver, taker] += more
+                    left -= price
     return kept
 
 
