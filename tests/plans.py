@@ -186,6 +186,7 @@ def example_plan(seed: int = 7) -> Plan:
         "transfers": transfer_lines("main", cells, options, facts),
         "planned": _planned(world),
         "presale_allocations": _presale(),
+        "presale_summary": _presale_summary(),
         "targets": targets_table(
             TargetInputs(cells, options, targets, decided, labels, "cycle_service")
         ),
@@ -256,6 +257,14 @@ def _presale() -> pd.DataFrame:
             "reason_values": json_rows({"units": units}),
         },
     )
+
+
+def _presale_summary() -> pd.DataFrame:
+    values = {"presale_id": ["D11-2025"], "item_id": [ITEMS[3]], "units": [245.0]}
+    cases = {"": (0.98, 0.1), "_nothing": (0.5, 3.5), "_historical": (0.8, 1.2)}
+    for case, (share, days) in cases.items():
+        values |= {f"share_local{case}": [share], f"waiting_days{case}": [days]}
+    return plan_table("presale_summary", {**values, "move_cost": [62.5], "move_cost_historical": [80.0]})
 
 
 def _forecast_reasons(world: World) -> pd.DataFrame:

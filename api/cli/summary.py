@@ -46,6 +46,8 @@ def show_plan(result: RunResult, as_json: bool) -> None:
     click.echo(f"  transfers            {len(transfers):>7,}   {transfers['units'].sum():>12,.0f} units")
     presale = tables["presale_allocations"].query("supply_kind != 'short'")
     click.echo(f"  presale allocations  {len(presale):>7,}   {presale['units'].sum():>12,.0f} units")
+    if len(tables["presale_summary"]):
+        click.echo(f"    - {_presale_worth(tables['presale_summary'])}")
     click.echo(f"  alerts               {rows['alerts']:>7,}")
     for text in _alerts(tables["alerts"].head(N_ALERTS)):
         click.echo(f"    - {text}")
@@ -54,6 +56,15 @@ def show_plan(result: RunResult, as_json: bool) -> None:
     click.echo(f"Report    {result.out / 'report.html'}")
     if result.tracked:
         click.echo(f"Tracked   MLflow run {result.tracked}")
+
+
+def _presale_worth(summary: pd.DataFrame) -> str:
+    """Return the shares of all presale units that ship locally on day one, and what else they would be."""
+    units = summary["units"]
+    plan, nothing, history = (
+        f"{(summary[f'share_local{case}'] * units).sum() / units.sum():.1%}" for case in ("", "_nothing", "_historical")
+    )
+    return f"{plan} ship locally on day one (doing nothing {nothing}, split by history {history})"
 
 
 def show_forecast(result: ForecastResult, as_json: bool) -> None:

@@ -3,8 +3,10 @@
 **Cost.** Least expected cost of all cells that share anything, by `engine.network.coupled`; a cell with a single
 purchase link shares nothing and keeps its own least-cost order.
 
-**Service and cover.** Two steps, since a target is a rule for each cell and not a price:
+**Service and cover.** Three steps, since a target is a rule for each cell and not a price:
 
+0. *Presales* go first (`engine.network.presale_moves`): what lateral transfers and second sources bring so that
+   presale orders ship from their own site on the first day. The further steps take that as given.
 1. *Help.* Lateral transfers and second sources are taken from the least-cost solution in which every cell's
    unmet demand until its next order arrives is priced at what its target implies (`engine.policy.implied`) and
    primary links may adapt, in parts of lots, since the next step decides them. Trips that the primary links make
@@ -14,7 +16,8 @@ purchase link shares nothing and keeps its own least-cost order.
    lot saves money, and the most that it and others could save covers their trip.
 2. *Own rule.* Given that help, every primary link orders the least lots that meet its cell's target, from the leaves
    up; a feeder's demand then holds what it sends, and what its receivers order later, having got that. Where
-   trips or a feeder's stock do not suffice, receivers share them (`engine.network.sharing`).
+   trips or a feeder's stock do not suffice, receivers share them (`engine.network.sharing`). A presale order that
+   nothing serves in time waits for it (`engine.network.presale_paths`).
 
 What is solved jointly (cost, help) takes later orders of fed cells as they follow from today's own orders, shared where
 stock or trips do not suffice; what is decided is then followed anew for the demand of the `Decision`.
@@ -30,6 +33,8 @@ from engine.network.coupled import solve_coupled
 from engine.network.expected import SampleCost, cost_changes, cost_without
 from engine.network.formulate import Frame, formulate, paid_trips, restrict, sharing_limits, take_lots
 from engine.network.params import NetworkParams
+from engine.network.presale_moves import presale_moves
+from engine.network.presale_paths import NO_PRESALES, PresalePaths, waiting
 from engine.network.problem import CoupledProblem, Limits
 from engine.network.sharing import fair_share
 from engine.network.tiers import (
@@ -42,7 +47,7 @@ from engine.network.tiers import (
     with_sends,
 )
 from engine.network.types import BINDING, DO_NOTHING, FAIR_SHARE, FROM_COST, FROM_PRIMARY_RULE, Network
-from engine.plan.types import SolveReport
+from engine.plan.types import SolveReport, joined_report
 from engine.policy.cost import cost_horizon, help_horizon, own_horizon
 from engine.policy.implied import implied_shortage_cost
 from engine.policy.service import expected_service
@@ -75,6 +80,8 @@ class Decision:
         How the coupled problem was solved.
     later
         The same without what is sent today: own demand, and what fed cells order later.
+    presales
+        What of ``later`` is presales.
     """
 
     units: F64
@@ -85,10 +92,16 @@ class Decision:
     demand: Scenarios
     report: SolveReport
     later: Scenarios
+    presales: PresalePaths = NO_PRESALES
 
 
 def solve_network(
-    network: Network, demand: TierDemand, rule: StockRule, targets: Targets, params: NetworkParams
+    network: Network,
+    demand: TierDemand,
+    rule: StockRule,
+    targets: Targets,
+    params: NetworkParams,
+    presales: PresalePaths = NO_PRESALES,
 ) -> Decision:
     """Return today's decision.
 
@@ -102,6 +115,8 @@ def solve_network(
         Each cell's own decision, on ``demand.all_orders``.
     params
         Limits of the coupled solve.
+    presales
+        What of the demand is presales.
     """
     own = np.zeros(network.options.n_options)
     own[targets.option] = targets.order_units
@@ -113,11 +128,72 @@ def solve_network(
     given = _Given(frame, own, targets)
     if rule.objective == "cost":
         asked, (units, report, coupled) = own, _least_cost(network, likely, rule, given, params)
+        waits = _still_waiting(network, demand, rule, units, presales)
+        if waits.cell.any():
+            demand, presales = waits.demand, waits.presales
+            likely = demand_after(network, demand, targets, units, rule)
+            given = replace(given, frame=formulate(network, likely.later, rule))
+            units, report, coupled = _least_cost(network, likely, rule, given, params)
     else:
-        units, report, coupled = _help(network, likely, rule, given, params)
-        asked, units = _own_rules(network, demand, rule, given, units)
+        placed, placing = _for_presales(network, likely, rule, given, (start, presales), params)
+        units, report, coupled = _help(network, likely, rule, given, (placed, params))
+        coupled |= placed > 0
+        report = joined_report([one for one in (placing, report) if one is not None])
+        waits = _still_waiting(network, demand, rule, units, presales)
+        demand, presales = waits.demand, waits.presales
+        asked, units = _own_rules(network, demand, rule, given, (units, waits.cell))
     later = demand_after(network, demand, targets, units, rule).later
-    return _decision(network, later, rule, given, (units, asked, coupled), report)
+    return replace(_decision(network, later, rule, given, (units, asked, coupled), report), presales=presales)
+
+
+@dataclass(frozen=True)
+class _Waits:
+    """Demand and presales once presale orders that nothing serves in time wait, and the cells (n,) that this moved."""
+
+    demand: TierDemand
+    presales: PresalePaths
+    cell: Bools
+
+
+def _still_waiting(network: Network, demand: TierDemand, rule: StockRule, units: F64, presales: PresalePaths) -> _Waits:
+    """Return what still waits if today's options other than primary links bring ``units``."""
+    moved = np.zeros(network.cells.n_cells, dtype=bool)
+    if not len(presales.cell):
+        return _Waits(demand, presales, moved)
+    helping = np.where(network.options.primary, 0.0, units)
+    now = with_sends(demand.later, network.options, helping)
+    found = waiting(network, with_arrivals(network.cells, network.options, helping), now, presales, rule)
+    rows = np.flatnonzero((found.units != presales.units).any(axis=(1, 2)))
+    moved[presales.cell[rows]] = True
+    change = found.units[rows] - presales.units[rows]
+
+    def shifted(scenarios: Scenarios) -> Scenarios:
+        paths = scenarios.paths.copy()
+        paths[presales.cell[rows]] = np.maximum(paths[presales.cell[rows]] + change, 0.0)
+        return replace(scenarios, paths=paths)
+
+    return _Waits(replace(demand, own=shifted(demand.own), later=shifted(demand.later)), found, moved)
+
+
+def _for_presales(
+    network: Network,
+    demand: TierDemand,
+    rule: StockRule,
+    given: _Given,
+    known: tuple[F64, PresalePaths],
+    params: NetworkParams,
+) -> tuple[F64, SolveReport | None]:
+    """Return what comes for presales by links that are not primary (step 0), and the report; price as in step 1."""
+    start, presales = known
+    options = network.options
+    if not len(presales.cell) or options.primary.all():
+        return np.zeros(options.n_options), None
+    asked = np.isin(network.cells.item_id, network.cells.item_id[presales.cell])
+    priced = _priced_cells(network, demand, rule, np.flatnonzero(asked))
+    own_price = network.cells.shortage_cost
+    implied = priced.backorder_cost if rule.backordered else priced.shortage_cost
+    cells = replace(priced, shortage_cost=np.maximum(own_price, implied))
+    return presale_moves(network, demand.later, presales, rule, (cells, start), params)
 
 
 @dataclass(frozen=True)
@@ -160,18 +236,24 @@ def _alone(network: Network) -> Bools:
 
 
 def _help(
-    network: Network, demand: TierDemand, rule: StockRule, given: _Given, params: NetworkParams
+    network: Network, demand: TierDemand, rule: StockRule, given: _Given, known: tuple[F64, NetworkParams]
 ) -> tuple[F64, SolveReport, Bools]:
-    """Return the units of options that are not primary (step 1), the report, and which options paid."""
-    frame, own = given.frame, given.own
+    """Return the units of options that are not primary (step 1), the report, and which options paid.
+
+    ``known`` holds what comes for presales already, which is part of the units, and the limits of the solve.
+    """
+    placed, params = known
     options = network.options
-    none = np.zeros(options.n_options)
+    none = placed.copy()
     taking_part = np.zeros(options.n_options, dtype=bool)
     secondary = ~options.primary
     if not secondary.any():
         return none, UNCOUPLED, taking_part
+    frame, own = _less(given.frame, placed), given.own
+    network = replace(network, cells=with_arrivals(network.cells, options, placed))
+    demand = replace(demand, later=with_sends(demand.later, options, placed))
     start = fair_share(own, frame.problem.lots, sharing_limits(frame))
-    problem = paid_trips(frame.problem, start)
+    problem = paid_trips(frame.problem, start + placed)
     _, item = np.unique(network.cells.item_id.astype(str), return_inverse=True)
     item_of = item[options.cell]
     related = np.flatnonzero(np.isin(item_of, item_of[secondary]))
@@ -187,8 +269,15 @@ def _help(
     rows = np.flatnonzero(in_item & (options.primary | taking_part))
     sub = replace(restrict(problem, rows, np.where(in_item, 0.0, start)), whole=secondary[rows])
     solution = solve_coupled(sub, replace(cost, rows=rows), start[rows], params)
-    none[rows] = solution.units
+    none[rows] += solution.units
     return np.where(secondary, none, 0.0), solution.report, taking_part
+
+
+def _less(frame: Frame, units: F64) -> Frame:
+    """Return the frame with what some units use up off its limits, as far as those go."""
+    problem = frame.problem
+    bound = np.maximum(problem.limits.bound - problem.used(units), 0.0)
+    return replace(frame, problem=replace(problem, limits=replace(problem.limits, bound=bound)))
 
 
 def _priced_cells(network: Network, demand: TierDemand, rule: StockRule, some: I64) -> Cells:
@@ -250,16 +339,20 @@ def _lost_before_landing(cost: SampleCost, options: Options, units: F64, curbed:
 
 
 def _own_rules(
-    network: Network, demand: TierDemand, rule: StockRule, given: _Given, help_units: F64
+    network: Network, demand: TierDemand, rule: StockRule, given: _Given, known: tuple[F64, Bools]
 ) -> tuple[F64, F64]:
-    """Return what primary links ask for given the help, and the units of all options once shared (step 2)."""
+    """Return what primary links ask for given the help, and the units of all options once shared (step 2).
+
+    ``known`` holds the help and the cells whose demand has moved since they were asked.
+    """
+    help_units, waits = known
     options, cells = network.options, network.cells
     helped = with_arrivals(cells, options, help_units)
     depth = depths(network)
     asked = np.where(options.primary, given.own, help_units)
     units, later = help_units.copy(), demand.later
     limits = sharing_limits(given.frame)
-    changed = np.zeros(cells.n_cells, dtype=bool)
+    changed = waits.copy()
     changed[options.cell[help_units > 0]] = True
     for level in range(int(depth.max(initial=0)) + 1):
         here = options.primary & (depth[options.cell] == level)

@@ -21,10 +21,17 @@ class NetworkParams:
 
 @dataclass(frozen=True)
 class PresaleParams:
-    """Presale defaults, used where history tells nothing: the share of deposits that is cancelled."""
+    """Presale defaults, used where history tells nothing or little.
+
+    ``cancellation_share`` is the share of deposits that is cancelled; ``growth_cv`` by how much presales differ in what
+    still comes before they close, as a share of it.
+    """
 
     cancellation_share: float = 0.10
+    growth_cv: float = 0.25
 
     def __post_init__(self) -> None:
         if not 0 <= self.cancellation_share <= 1:
             raise ValueError(f"cancellation_share must lie in [0, 1]. Got {self.cancellation_share} instead.")
+        if not 0 <= self.growth_cv <= 2:
+            raise ValueError(f"growth_cv must lie in [0, 2]. Got {self.growth_cv} instead.")

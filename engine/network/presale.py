@@ -16,8 +16,8 @@ import pandas as pd
 
 from engine.config import PlanConfig
 from engine.forecast.streams import Streams
-from engine.messages import Message
-from engine.network.presale_history import Cancellation, Growth, learn_cancellation, learn_growth
+from engine.messages import Message, Value
+from engine.network.presale_history import Cancellation, learn_cancellation, learn_growth
 from engine.network.presale_lines import (
     ORDER_KEY,
     at_cells,
@@ -27,11 +27,11 @@ from engine.network.presale_lines import (
     known_lines,
     open_orders,
 )
+from engine.network.presale_shares import historical_shares
 from engine.network.types import Network
 from engine.policy.types import F32, F64, I64
 from engine.tables import Tables
 
-_NO_GROWTH = Growth(0.0, 0.0, 0.0)
 _LEAST_SPREAD = 1e-9  # a gamma law tighter than this is a constant
 _NOISE = 1e-6  # of a sum of products, before it is rounded up to whole units
 
@@ -48,6 +48,9 @@ class Presale:
         and ``ships_by`` (first and last day of shipping), ``factor`` (units of the item in a sold unit), ``whole``;
         in sold units ``deposit``, ``paid`` and ``still_to_come`` (mean, less its cancellations); ``cancel_share`` (of
         the deposits), ``presale_spread`` and ``item_spread`` (of what still comes; `presale_history.Growth`).
+    shares
+        ``cell`` and ``share``: how the items' sales were divided among all their cells
+        (`engine.network.presale_shares`).
     streams
         Random numbers.
     notes
@@ -55,14 +58,19 @@ class Presale:
     """
 
     rows: pd.DataFrame
+    shares: pd.DataFrame
     streams: Streams
     notes: tuple[Message, ...] = ()
 
     def take(self, cell_rows: I64) -> Presale:
         """Return the demand of some cells, numbered as they are in ``cell_rows``; notes stay with the whole."""
-        cell = pd.Index(cell_rows).get_indexer(pd.Index(self.rows["cell"]))
-        rows = self.rows.assign(cell=cell)[cell >= 0]
-        return replace(self, rows=rows.reset_index(drop=True), notes=())
+        here = pd.Index(cell_rows)
+
+        def taken(table: pd.DataFrame) -> pd.DataFrame:
+            cell = here.get_indexer(pd.Index(table["cell"]))
+            return table.assign(cell=cell)[cell >= 0].reset_index(drop=True)
+
+        return replace(self, rows=taken(self.rows), shares=taken(self.shares), notes=())
 
     @property
     def committed(self) -> F64:
@@ -141,7 +149,8 @@ def presale_demand(tables: Tables, network: Network, config: PlanConfig, streams
     Committed are the lines with status deposit or paid. Of the deposits the share cancelled in past presales will be
     (else ``config.presale.cancellation_share``), less what of the presale is already cancelled; paid lines
     stay. What still comes before closing follows past presales as many days before they closed, by site as committed
-    so far. What should have shipped before ``as_of`` is due at once.
+    so far. What should have shipped before ``as_of`` is due at once. A presale of which nothing has shipped, and whose
+    orders, those still to come included, fall short of its ``min_units``, is not planned for, and that is told.
 
     Raises
     ------
@@ -152,13 +161,13 @@ def presale_demand(tables: Tables, network: Network, config: PlanConfig, streams
     lines = known_lines(tables, as_of)
     cancellation = learn_cancellation(lines, as_of, config.presale.cancellation_share)
     orders = _with_cancellations(open_orders(lines, as_of), cancellation)
-    orders, growth_notes = _with_growth(orders, lines, as_of, cancellation)
+    orders, growth_notes = _with_growth(orders, lines, as_of, cancellation, config.presale.growth_cv)
     orders, minimum_notes = _above_minimum(orders, as_of)
     orders = orders[(orders["deposit"] + orders["paid"] + orders["still_to_come"]) > 0]
     rows = at_cells(at_serving_sites(orders, tables), tables, network)
     notes = [*growth_notes, *minimum_notes, *date_notes(orders, network), *_not_started(tables, lines, as_of)]
     notes += _share_notes(orders, cancellation)
-    return Presale(rows, streams, tuple(notes))
+    return Presale(rows, historical_shares(tables, network, set(rows["item_id"])), streams, tuple(notes))
 
 
 def _with_cancellations(orders: pd.DataFrame, cancellation: Cancellation) -> pd.DataFrame:
@@ -175,32 +184,38 @@ def _with_cancellations(orders: pd.DataFrame, cancellation: Cancellation) -> pd.
 
 
 def _with_growth(
-    orders: pd.DataFrame, lines: pd.DataFrame, as_of: np.datetime64, cancellation: Cancellation
+    orders: pd.DataFrame,
+    lines: pd.DataFrame,
+    as_of: np.datetime64,
+    cancellation: Cancellation,
+    prior_cv: float,
 ) -> tuple[pd.DataFrame, list[Message]]:
     """Return the orders with ``still_to_come`` (mean, cancellations taken off) and its spreads."""
     notes = []
-    found = {}
+    items = orders["sold_item_id"].to_numpy(object)
+    ratio, presale_spread, item_spread = np.zeros((3, len(orders)))
     for presale_id, rows in orders.groupby("presale_id", sort=True):
         closes_on = rows["closes_on"].iloc[0]
         if pd.isna(closes_on) or closes_on < pd.Timestamp(as_of):
             continue
-        growth = learn_growth(lines, as_of, closes_on)
+        growth = learn_growth(lines, as_of, closes_on, prior_cv)
+        values: dict[str, Value] = {"presale_id": str(presale_id), "closes_on": str(closes_on.date())}
         if growth is None:
-            values = {"presale_id": str(presale_id), "closes_on": str(closes_on.date())}
             notes.append(Message("assumed-no-more-presale-orders", values))
-        else:
-            found[presale_id] = growth
-    by_row = [found.get(presale_id, _NO_GROWTH) for presale_id in orders["presale_id"]]
-    kept = 1.0 - cancellation.of(orders["sold_item_id"].to_numpy(object))
+            continue
+        at = rows.index.to_numpy(np.int64)
+        ratio[at], item_spread[at] = growth.of(items[at])
+        presale_spread[at] = growth.presale_spread
+        if growth.n_presales == 1:
+            notes.append(Message("assumed-presale-spread", {**values, "cv": prior_cv}))
+    kept = 1.0 - cancellation.of(items)
     return orders.assign(
-        still_to_come=np.array([growth.ratio for growth in by_row]) * orders["ordered"] * kept,
-        presale_spread=np.array([growth.presale_spread for growth in by_row], dtype=np.float64),
-        item_spread=np.array([growth.item_spread for growth in by_row], dtype=np.float64),
+        still_to_come=ratio * orders["ordered"] * kept, presale_spread=presale_spread, item_spread=item_spread
     ), notes
 
 
 def _above_minimum(orders: pd.DataFrame, as_of: np.datetime64) -> tuple[pd.DataFrame, list[Message]]:
-    """Return the orders without presales that have closed below their minimum, and what is called off or may be."""
+    """Return the orders without presales that closed below their minimum or are not expected to reach it, and those."""
     notes = []
     off = set()
     for presale_id, rows in orders.groupby("presale_id", sort=True):
@@ -211,9 +226,9 @@ def _above_minimum(orders: pd.DataFrame, as_of: np.datetime64) -> tuple[pd.DataF
             continue
         closed = rows["closes_on"].iloc[0] < pd.Timestamp(as_of)
         code = "presale-called-off" if closed else "presale-below-minimum"
-        notes.append(Message(code, {"presale_id": str(presale_id), "units": round(units, 1), "min_units": least}))
-        if closed:
-            off.add(presale_id)
+        values: dict[str, Value] = {"presale_id": str(presale_id), "units": round(units, 1), "min_units": least}
+        notes.append(Message(code, {**values, "missing": round(least - units, 1)}))
+        off.add(presale_id)
     return orders[~orders["presale_id"].isin(off)], notes
 
 

@@ -17,11 +17,12 @@ import pandas as pd
 
 from engine.network.decide import Decision
 from engine.network.presale import Presale
+from engine.network.presale_paths import PresalePaths
 from engine.network.types import Network
 from engine.plan.lines import option_line_ids
 from engine.plan.reasons import json_rows
 from engine.plan.tables import empty_table, plan_table
-from engine.policy.types import F64, I64, Days, Texts
+from engine.policy.types import F32, F64, I64, Days, Texts
 
 STOCK, INBOUND, TRANSFER, ORDER, SHORT = "stock", "inbound", "transfer", "order", "short"
 SUPPLY_KINDS = (STOCK, INBOUND, TRANSFER, ORDER, SHORT)
@@ -48,7 +49,7 @@ class _Pools:
 
 
 @dataclass(frozen=True)
-class _Shares:
+class Shares:
     """Units of needs (by row) from where, and in which bucket; arrays of one length."""
 
     need: I64
@@ -59,7 +60,7 @@ class _Shares:
 
 
 _Taken = tuple[int, str, int, int, float]
-"""Fields of one row of `_Shares`."""
+"""Fields of one row of `Shares`."""
 
 
 def presale_allocations(presale: Presale, network: Network, decision: Decision, scope: str) -> pd.DataFrame:
@@ -81,21 +82,44 @@ def presale_allocations(presale: Presale, network: Network, decision: Decision, 
     scope
         Scope of line ids, as in ``orders`` and ``transfers``.
     """
-    needs = _needs(presale, network)
+    needs = presale_needs(presale, network)
     if needs.empty:
         return empty_table("presale_allocations")
+    ordinary = ordinary_demand(decision.demand.paths, decision.presales)
+    return _table(needs, served(needs, network, decision.units, ordinary), network, scope)
+
+
+def served(needs: pd.DataFrame, network: Network, units: F64, ordinary: F64) -> Shares:
+    """Return what presales ship from.
+
+    Parameters
+    ----------
+    needs
+        As from `presale_needs`, at least one.
+    network
+        Cells and options.
+    units
+        Units of every option, shape (m,).
+    ordinary
+        Mean demand of all cells other than presales, units sent included, shape (n, horizon).
+    """
     cell = needs["cell"].to_numpy(np.int64)
-    ordinary = _ordinary_demand(presale, decision, np.unique(cell))
     taken: list[_Taken] = []
     for number in np.unique(cell).tolist():
         course = ordinary[number], float(network.cells.backorders[number]), float(network.cells.step[number])
-        taken += _serve(_pools(number, network, decision), needs[cell == number], course)
-    need, kind, option, bucket, units = zip(*taken, strict=True)
-    shares = _Shares(np.array(need), np.array(kind, object), np.array(option), np.array(bucket), np.array(units))
-    return _table(needs, shares, network, scope)
+        taken += _serve(_pools(number, network, units), needs[cell == number], course)
+    need, kind, option, bucket, share = zip(*taken, strict=True)
+    return Shares(np.array(need), np.array(kind, object), np.array(option), np.array(bucket), np.array(share))
 
 
-def _needs(presale: Presale, network: Network) -> pd.DataFrame:
+def ordinary_demand(paths: F32, presales: PresalePaths) -> F64:
+    """Return the mean of demand paths other than presales, shape (n, horizon)."""
+    mean = paths.mean(axis=1, dtype=np.float64)
+    mean[presales.cell] -= presales.mean
+    return np.asarray(np.maximum(mean, 0.0))
+
+
+def presale_needs(presale: Presale, network: Network) -> pd.DataFrame:
     """Return one row per presale, item, region and site, in that order, with the units to be placed."""
     rows = presale.rows.assign(
         committed=presale.committed,
@@ -115,21 +139,10 @@ def _needs(presale: Presale, network: Network) -> pd.DataFrame:
     return needs[needs["units"] > 0].sort_values(["bucket", *key], kind="stable", ignore_index=True)
 
 
-def _ordinary_demand(presale: Presale, decision: Decision, cells: np.ndarray) -> dict[int, F64]:
-    """Return the mean demand of cells other than of presales, bucket by bucket, shape (horizon,) each."""
-    demand = decision.demand
-    mean = {int(cell): demand.paths[cell].mean(axis=0, dtype=np.float64) for cell in cells}
-    drawn = presale.sample(demand.n_paths).mean(axis=1)
-    for cell, bucket, units in zip(presale.rows["cell"], presale.rows["bucket"], drawn, strict=True):
-        if cell in mean and bucket < demand.horizon:
-            mean[cell][bucket] -= units
-    return {cell: np.maximum(course, 0.0) for cell, course in mean.items()}
-
-
-def _pools(cell: int, network: Network, decision: Decision) -> _Pools:
+def _pools(cell: int, network: Network, decided: F64) -> _Pools:
     cells, options = network.cells, network.options
     due = np.flatnonzero(cells.arrivals[cell] > 0)
-    lines = np.flatnonzero((options.cell == cell) & (decision.units > 0))
+    lines = np.flatnonzero((options.cell == cell) & (decided > 0))
     kind = np.where(options.origin_cell[lines] >= 0, TRANSFER, ORDER).astype(object)
     # Options of a cell are sorted by arrival; transfers go before orders.
     first = np.argsort(kind != TRANSFER, kind="stable")
@@ -138,7 +151,7 @@ def _pools(cell: int, network: Network, decision: Decision) -> _Pools:
         kind=np.concatenate([np.array([STOCK, *[INBOUND] * len(due)], dtype=object), kind]),
         option=np.concatenate([np.full(1 + len(due), -1), lines]),
         bucket=np.concatenate([[0], due, options.arrival[lines]]),
-        units=np.concatenate([cells.available[[cell]], cells.arrivals[cell, due], decision.units[lines]]),
+        units=np.concatenate([cells.available[[cell]], cells.arrivals[cell, due], decided[lines]]),
     )
 
 
@@ -173,14 +186,14 @@ def _take(left: F64, pools: I64, units: float) -> float:
     return taken
 
 
-def _table(needs: pd.DataFrame, shares: _Shares, network: Network, scope: str) -> pd.DataFrame:
+def _table(needs: pd.DataFrame, shares: Shares, network: Network, scope: str) -> pd.DataFrame:
     of = needs.iloc[shares.need].reset_index(drop=True)
     units = np.round(shares.units, 6)
     used = np.unique(shares.option[shares.option >= 0])
     ids = dict(zip(used.tolist(), option_line_ids(scope, network.cells, network.options, used), strict=True))
     missing = shares.kind == SHORT
     short = np.bincount(shares.need, weights=np.where(missing, units, 0.0), minlength=len(needs))[shares.need]
-    promised, last = _promised(of, shares, network), of["ships_by"].to_numpy().astype("datetime64[D]")
+    promised, last = promised_days(of, shares, network), of["ships_by"].to_numpy().astype("datetime64[D]")
     late = promised > last
     code = np.where(late, AFTER_SHIP_BY, "presale-from-" + shares.kind)
     code = np.where(missing, np.where(late, NOT_IN_TIME, NOT_COVERED_YET), code)
@@ -210,8 +223,8 @@ def _table(needs: pd.DataFrame, shares: _Shares, network: Network, scope: str) -
     return table.sort_values(key, kind="stable", ignore_index=True)
 
 
-def _promised(of: pd.DataFrame, shares: _Shares, network: Network) -> Days:
-    """Return the day on which each share ships."""
+def promised_days(of: pd.DataFrame, shares: Shares, network: Network) -> Days:
+    """Return the day on which each share ships; ``of`` is the need of each."""
     calendar, options = network.calendar, network.options
     starts = calendar.edges[calendar.n_history :]
     arrives = starts[shares.bucket]

@@ -12,6 +12,9 @@ from engine.policy.types import F64, Texts
 PRIOR_UNITS = 50.0
 """A share of cancellations is drawn towards the wider one with the weight of this many units."""
 
+PRIOR_PRESALES = 2.0
+"""How presales differ is drawn towards the configured spread with the weight of this many presales."""
+
 
 @dataclass(frozen=True)
 class Cancellation:
@@ -43,15 +46,28 @@ class Growth:
     Parameters
     ----------
     ratio
-        Mean, >= 0.
-    presale_spread, item_spread
-        Squared coefficients of variation about it, of a presale as a whole and of an item within its presale, beyond
-        what Poisson noise makes.
+        Mean over all items, >= 0.
+    presale_spread
+        Squared coefficient of variation of a presale as a whole about it, beyond what Poisson noise makes.
+    item_spread
+        The same of an item within its presale, where nothing is known of the item itself.
+    by_item
+        By item that past presales had: ``factor`` on the ratio, and its own ``spread``.
+    n_presales
+        Past presales that tell.
     """
 
     ratio: float
     presale_spread: float
     item_spread: float
+    by_item: pd.DataFrame
+    n_presales: int
+
+    def of(self, items: Texts) -> tuple[F64, F64]:
+        """Return ratio and item spread of each item; a new item has those of all."""
+        own = self.by_item.reindex(items)
+        ratio = self.ratio * own["factor"].fillna(1.0).to_numpy(np.float64)
+        return ratio, own["spread"].fillna(self.item_spread).to_numpy(np.float64)
 
 
 def learn_cancellation(lines: pd.DataFrame, as_of: np.datetime64, prior: float) -> Cancellation:
@@ -72,13 +88,19 @@ def learn_cancellation(lines: pd.DataFrame, as_of: np.datetime64, prior: float) 
     return Cancellation(share, shares, bool(len(by_item)))
 
 
-def learn_growth(lines: pd.DataFrame, as_of: np.datetime64, closes_on: pd.Timestamp) -> Growth | None:
+def learn_growth(lines: pd.DataFrame, as_of: np.datetime64, closes_on: pd.Timestamp, prior_cv: float) -> Growth | None:
     """Return how a presale that closes on a day grows from ``as_of`` on, None where no past presale tells.
 
     Compared are presales that have closed, all of whose lines are dated, and that had orders as many days before they
-    closed. ``ratio`` is what came after that day over what had come; the spreads are moments of
-    the Poisson-gamma law: ((came - expected)^2 - expected) over expected^2, summed above and below. With
-    one past presale nothing tells how presales differ, and the spread among its items stands in.
+    closed. ``ratio`` is what came after that day over what had come, pooled. Spreads are moments of the Poisson-gamma
+    law: ((came - expected)^2 - expected) over expected^2, summed above and below.
+
+    *Presales* differ by what n of them show with n - 1 degrees of freedom, drawn towards ``prior_cv`` squared with the
+    weight of `PRIOR_PRESALES`; a further 1/n of it is what the pooled ratio itself may be off.
+
+    *Items* keep what they repeat: of the spread among items the part that recurs from presale to presale (the mean
+    product of an item's deviations in two of them) is credited to the item, by Bühlmann's credibility
+    (Experience rating and credibility, ASTIN Bulletin 4, 1967); a single presale credits nothing.
     """
     today = pd.Timestamp(as_of)
     past = lines[lines["closes_on"] < today]
@@ -95,16 +117,38 @@ def learn_growth(lines: pd.DataFrame, as_of: np.datetime64, closes_on: pd.Timest
     if presales.empty:
         return None
     before, after = presales["before"].to_numpy(np.float64), presales["after"].to_numpy(np.float64)
-    ratio = float(after.sum() / before.sum())
+    ratio, n = float(after.sum() / before.sum()), len(presales)
+    # The ratio itself was fitted to these presales: n / (n - 1) makes good for that.
+    seen = _spread(after, ratio * before) * n / (n - 1) if n > 1 else 0.0
+    among_presales = ((n - 1) * seen + PRIOR_PRESALES * prior_cv**2) / (n - 1 + PRIOR_PRESALES) * (1 + 1 / n)
     own_ratio = (presales["after"] / presales["before"]).rename("own_ratio")
     items = items[items["before"] > 0].join(own_ratio, on="presale_id", how="inner")
-    among_items = _spread(
-        items["after"].to_numpy(np.float64), (items["before"] * items["own_ratio"]).to_numpy(np.float64)
-    )
-    n = len(presales)
-    # The ratio itself was fitted to these presales: n / (n - 1) makes good for that.
-    among_presales = _spread(after, ratio * before) * n / (n - 1) if n > 1 else among_items
-    return Growth(ratio, among_presales, among_items)
+    items = items.assign(expected=items["before"] * items["own_ratio"])
+    among_items = _spread(items["after"].to_numpy(np.float64), items["expected"].to_numpy(np.float64))
+    return Growth(ratio, among_presales, among_items, _credited(items, among_items), n)
+
+
+def _credited(items: pd.DataFrame, spread: float) -> pd.DataFrame:
+    """Return factor and remaining spread of each item, from what came and was expected by presale and item."""
+    rows = items.assign(off=items["after"] - items["expected"], square=items["expected"] ** 2)
+    rows = rows.assign(off_square=rows["off"] ** 2)
+    sums = rows.groupby("item_id", sort=True)[["after", "expected", "off", "off_square", "square"]].sum()
+    # Products of two different presales: the square of the sum less the squares.
+    products = float((sums["off"] ** 2 - sums["off_square"]).sum())
+    pairs = float((sums["expected"] ** 2 - sums["square"]).sum())
+    recurs = min(max(products / pairs, 0.0), spread) if pairs > 0 else 0.0
+    expected = sums["expected"].to_numpy(np.float64)
+    square = sums["square"].to_numpy(np.float64)
+    # Error of after / expected: what does not recur, by presale, and Poisson noise.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = (spread - recurs) * square / expected**2 + 1.0 / expected
+        raw = sums["after"].to_numpy(np.float64) / expected
+    known = (expected > 0) & (recurs > 0)
+    weight = np.where(known, recurs / (recurs + np.where(known, error, 1.0)), 0.0)
+    factor = 1.0 + weight * (np.where(known, raw, 1.0) - 1.0)
+    # The spread is of the factor about 1; the item's draw has mean 1, so it is told relative to the item's own mean.
+    left = np.where(factor > 0, (spread - weight * recurs) / np.where(factor > 0, factor, 1.0) ** 2, 0.0)
+    return pd.DataFrame({"factor": factor, "spread": left}, index=sums.index)
 
 
 def _spread(came: F64, expected: F64) -> float:

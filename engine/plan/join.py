@@ -16,7 +16,6 @@ from engine.plan.params import AlertParams
 from engine.plan.part import PartResult
 from engine.plan.summary import whole_summary
 from engine.plan.tables import empty_table
-from engine.plan.types import SolveReport
 from engine.policy.order_now import OrderCurves, join_curves
 from engine.tables import Tables
 
@@ -29,6 +28,7 @@ _SORTED_BY = {
     "projection": ["item_id", "location_id", "date"],
     "forecast_reasons": ["item_id", "location_id"],
     "presale_allocations": ["presale_id", "item_id", "region", "location_id", "supply_kind", "line_id"],
+    "presale_summary": ["presale_id", "item_id"],
 }
 
 
@@ -42,20 +42,6 @@ def join_tables(parts: Sequence[PartResult]) -> dict[str, pd.DataFrame]:
         else:
             joined[name] = parts[0].tables[name] if parts else empty_table(name)
     return joined
-
-
-def join_solves(reports: Sequence[SolveReport]) -> SolveReport:
-    """Return one report: sums, and the worst status."""
-    coupled = [report for report in reports if report.status != "uncoupled"]
-    if not coupled:
-        return SolveReport("uncoupled", 0.0, 0.0, 0.0, {})
-    objective = sum(report.objective for report in coupled)
-    bound = sum(report.bound for report in coupled)
-    work = {name: sum(report.work.get(name, 0) for report in coupled) for name in sorted(coupled[0].work)}
-    proven = all(report.status == "optimal" for report in coupled)
-    return SolveReport(
-        "optimal" if proven else "limit", objective, bound, (objective - bound) / max(1.0, abs(objective)), work
-    )
 
 
 def join_costs(parts: Sequence[PartResult]) -> pd.DataFrame:

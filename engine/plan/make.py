@@ -25,9 +25,9 @@ from engine.network.presale import Presale, presale_demand
 from engine.network.run_down import pooled_stock
 from engine.network.types import Network
 from engine.plan.assemble import assumption_tables
-from engine.plan.join import join_alerts, join_costs, join_curves_by_key, join_solves, join_tables, late_inbound
+from engine.plan.join import join_alerts, join_costs, join_curves_by_key, join_tables, late_inbound
 from engine.plan.part import PartResult, PartWork, plan_part
-from engine.plan.types import Plan
+from engine.plan.types import Plan, joined_report
 from engine.tables import Tables
 
 
@@ -89,7 +89,7 @@ def make_plan(
         as_of=str(network.calendar.as_of),
         bucket=network.calendar.bucket,
         tables={**join_tables(parts), "alerts": alerts, "costs": join_costs(parts), **assumption_tables(notes)},
-        solve=join_solves([part.solve for part in parts]),
+        solve=joined_report([part.solve for part in parts]),
         curves=join_curves_by_key(parts),
         backtest=backtest_of(fitted),
     )

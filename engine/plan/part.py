@@ -18,6 +18,8 @@ from engine.network.decide import Decision, solve_network
 from engine.network.planned import planned_lines, projected_cells, projection_rows
 from engine.network.presale import Presale
 from engine.network.presale_allocation import presale_allocations
+from engine.network.presale_paths import PresalePaths, presale_paths, reached_late, waiting
+from engine.network.presale_summary import presale_summary
 from engine.network.tiers import tier_demand
 from engine.network.types import Network
 from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
@@ -83,15 +85,16 @@ def plan_part(work: PartWork) -> PartResult:
     """Return the plan of a part."""
     network, config = work.network, work.config
     rule = stock_rule(network, config)
-    scenarios, own = draw(work)
+    scenarios, own, presales = draw(work, rule)
     demand = tier_demand(network, scenarios, rule)
     every = demand.all_orders(network.options)
     targets = stock_targets(network.cells, network.options, every, rule)
-    decision = solve_network(network, demand, rule, targets, config.network)
+    decision = solve_network(network, demand, rule, targets, config.network, presales)
     tables = decision_tables(work, targets, decision)
     tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule)
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
     tables["presale_allocations"] = presale_allocations(work.presale, network, decision, SCOPE)
+    tables["presale_summary"] = presale_summary(work.presale, network, decision)
     tables["forecast"] = forecast_table(own, network.calendar, config.forecast.quantiles)
     tables["forecast_reasons"] = _forecast_reasons(work)
     return PartResult(
@@ -109,17 +112,24 @@ def stock_rule(network: Network, config: PlanConfig) -> StockRule:
     return StockRule(config.targets.objective, config.demand.unmet, days)
 
 
-def draw(work: PartWork) -> tuple[Scenarios, SamplePaths]:
-    """Return demand and lead times of the cells, path by path, and the forecast of those with their own demand."""
+def draw(work: PartWork, rule: StockRule) -> tuple[Scenarios, SamplePaths, PresalePaths]:
+    """Return demand and lead times of the cells, path by path, the forecast of those with their own demand, presales.
+
+    Presale orders that none of today's options reaches in time wait for the cell's own next order.
+    """
     network, config = work.network, work.config
     streams, n_paths = Streams(config.seed), config.forecast.n_paths
     paths = np.zeros((network.cells.n_cells, n_paths, network.horizon), dtype=np.float32)
     own = work.fitted.sample(work.panel, network.horizon, n_paths, streams)
     has_series = work.series >= 0
     paths[has_series] = own.units[work.series[has_series]]
-    work.presale.add_to(paths)
+    presales = presale_paths(work.presale, n_paths, network.horizon)
+    paths[presales.cell] += presales.units
     arrival, next_arrival = arrival_buckets(network.options, network.cells, network.calendar, n_paths, streams)
-    return Scenarios(paths, arrival, next_arrival), own
+    scenarios = Scenarios(paths, arrival, next_arrival)
+    late = waiting(network, network.cells, scenarios, presales, rule, reached_late(network, presales))
+    paths[presales.cell] += late.units - presales.units
+    return scenarios, own, late
 
 
 def decision_tables(work: PartWork, targets: Targets, decision: Decision) -> dict[str, pd.DataFrame]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -36,6 +36,12 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
         "presale_allocations": {
             "presale_id": "text", "item_id": "text", "region": "text", "location_id": "text",
             "units": "units", "supply_kind": "text", "line_id": "text", "promised_date": "date", **_LINE_END,
+        },
+        "presale_summary": {
+            "presale_id": "text", "item_id": "text", "units": "units", "share_local": "share",
+            "share_local_nothing": "share", "share_local_historical": "share", "waiting_days": "number",
+            "waiting_days_nothing": "number", "waiting_days_historical": "number", "move_cost": "money",
+            "move_cost_historical": "money",
         },
         "targets": {
             "item_id": "text", "location_id": "text", "source_id": "text", "abc": "text", "xyz": "text",
@@ -76,6 +82,7 @@ PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "orders": ("line_id",),
         "transfers": ("line_id",),
         "planned": ("line_id",),
+        "presale_summary": ("presale_id", "item_id"),
         "targets": ("item_id", "location_id"),
         "forecast": ("item_id", "location_id", "date"),
         "projection": ("item_id", "location_id", "date"),
@@ -102,6 +109,19 @@ class SolveReport:
     bound: float
     gap: float
     work: Mapping[str, int]
+
+
+def joined_report(reports: Sequence[SolveReport]) -> SolveReport:
+    """Return one report of several solves: sums, and the worst status; those that coupled nothing do not count."""
+    coupled = [report for report in reports if report.status != "uncoupled"]
+    if not coupled:
+        return reports[0] if reports else SolveReport("uncoupled", 0.0, 0.0, 0.0, {})
+    objective = sum(report.objective for report in coupled)
+    bound = sum(report.bound for report in coupled)
+    work = {name: sum(report.work.get(name, 0) for report in coupled) for name in sorted(coupled[0].work)}
+    proven = all(report.status == "optimal" for report in coupled)
+    gap = (objective - bound) / max(1.0, abs(objective))
+    return SolveReport("optimal" if proven else "limit", objective, bound, gap, work)
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def path_needs(
     first = np.minimum(scenarios.arrival[rows], scenarios.horizon)
     second = np.minimum(scenarios.next_arrival[rows], scenarios.horizon)
     end = min(int(np.maximum(second, first + 1).max()), scenarios.horizon)
-    paths = _rows_of(scenarios.paths, cell_rows)[:, :, :end]
+    paths = _rows_of(scenarios.paths[:, :, :end], cell_rows)
     receipts = receipts_of(cells, cell_rows, end, rule.backordered)
     cut: Cut = "buckets" if every_bucket else "receipts" if rule.backordered else "never"
     if (first == first[0, 0]).all() and (second == second[0, 0]).all():

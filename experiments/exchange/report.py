@@ -30,6 +30,10 @@ from experiments.exchange.report_data import (
 _TEMPLATES = Path(__file__).parent / "templates"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _N_ALERTS, _N_LINES, _N_ROWS = 50, 25, 200
+_PRESALE_WORTH = (
+    "units", "share_local", "share_local_nothing", "share_local_historical", "waiting_days", "waiting_days_nothing",
+    "waiting_days_historical", "move_cost", "move_cost_historical",
+)  # fmt: skip
 
 
 def write_report(plan: Plan, tables: Tables, path: Path, meta: PlanMeta, history: pd.DataFrame | None = None) -> None:
@@ -78,6 +82,7 @@ def _grids(plan: Plan, tables: Tables) -> dict[str, Grid]:
             ("presale_id", *item, "region", "location_id", "units", "supply_kind", "promised_date", "reason"),
             _N_ROWS,
         ),
+        "presale_summary": shown("presale_summary", ("presale_id", *item, *_PRESALE_WORTH), _N_ROWS),
         "costs": grid(_worded_terms(tables["costs"], catalogue), ("term", "value"), _N_ROWS, catalogue, "costs"),
         "assumptions": shown("assumptions", ("assumption", "count"), _N_ROWS),
         "effects": effects_grid(tables["assumption_details"], _N_ROWS, catalogue),

@@ -24,6 +24,7 @@ _SHEETS: Mapping[str, str] = {
     "orders": "value",
     "transfers": "value",
     "presale_allocations": "units",
+    "presale_summary": "units",
     "alerts": "money_at_stake",
     "targets": "protection_demand",
     "planned": "units",

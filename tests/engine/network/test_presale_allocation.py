@@ -21,6 +21,7 @@ from engine.network.params import PresaleParams
 from engine.network.parts import network_parts
 from engine.network.presale import presale_demand
 from engine.network.presale_allocation import REASON_CODES, presale_allocations
+from engine.network.presale_paths import presale_paths
 from engine.plan.lines import option_line_ids
 from engine.policy.types import Scenarios
 from engine.tables import Tables
@@ -88,19 +89,21 @@ def allocate(tables, ordinary=None, units=None):
     paths = np.zeros((cells.n_cells, 2, network.horizon), dtype=np.float32)
     for (site, bucket), demand in (ordinary or {}).items():
         paths[cells.location_id == site, :, bucket] += demand
-    presale.add_to(paths)
+    presales = presale_paths(presale, 2, network.horizon)
+    paths[presales.cell] += presales.units
     ways = list(zip(options.source_id, cells.location_id[options.cell], strict=True))
     decided = np.array([(units or {}).get(way, 0.0) for way in ways])
     lines = dict(zip(ways, option_line_ids("test", cells, options), strict=True))
-    return presale_allocations(presale, network, decision_of(network, decided, paths), "test"), network, lines
+    decision = decision_of(network, decided, paths, presales)
+    return presale_allocations(presale, network, decision, "test"), network, lines
 
 
-def decision_of(network, units, paths):
+def decision_of(network, units, paths, presales):
     none = np.full((network.options.n_options, paths.shape[1]), network.horizon, dtype=np.int32)
     rule = np.full(len(units), "no-need", dtype=object)
     service = np.full(network.cells.n_cells, np.nan)
     scenarios = Scenarios(paths, none, none)
-    return Decision(units, rule, np.zeros(len(units)), service, service, scenarios, UNCOUPLED, scenarios)
+    return Decision(units, rule, np.zeros(len(units)), service, service, scenarios, UNCOUPLED, scenarios, presales)
 
 
 def rows(found, columns="supply_kind units promised_date"):
@@ -260,9 +263,10 @@ def demo():
 
 def demo_table(network, presale, n_paths=50):
     paths = np.zeros((network.cells.n_cells, n_paths, network.horizon), dtype=np.float32)
-    presale.add_to(paths)
+    presales = presale_paths(presale, n_paths, network.horizon)
+    paths[presales.cell] += presales.units
     ordered = np.where(network.options.primary, 40.0, 0.0)
-    return presale_allocations(presale, network, decision_of(network, ordered, paths), "test")
+    return presale_allocations(presale, network, decision_of(network, ordered, paths, presales), "test")
 
 
 @pytest.mark.slow
