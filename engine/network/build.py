@@ -20,6 +20,7 @@ from engine.network.links import (
     lot_rules,
     with_learnt_lead_times,
 )
+from engine.network.price_breaks import option_prices
 from engine.network.revenue import revenue
 from engine.network.stock import stock_state
 from engine.network.terms import CellFrames, align, cell_terms, counted, end_buckets
@@ -118,6 +119,7 @@ def build_network(
         max_units=most,
     )
     check_contradictions(tables, cells, options, terms.volume)
+    prices, price_notes = option_prices(tables, cells, options)
     suppliers, supplier_notes = _supplier_table(tables, links)
     network = Network(
         calendar=calendar,
@@ -125,13 +127,17 @@ def build_network(
         options=options,
         lanes=lane_table,
         suppliers=suppliers,
+        prices=prices,
         days=days,
         horizon=horizon,
         bucket_days=7 if calendar.bucket == "W" else 1,
         key_rows=np.zeros(0, dtype=np.int64),
         demanded=demanded,
         volume=terms.volume,
-        notes=(*notes, *learnt_notes, *closed_notes, *term_notes, *stock_notes, *supplier_notes, *_not_applied(tables)),
+        notes=(
+            *notes, *learnt_notes, *closed_notes, *term_notes, *stock_notes, *supplier_notes, *price_notes,
+            *_not_applied(tables),
+        ),  # fmt: skip
     )
     return replace(network, key_rows=network.rows_of(keys))
 
@@ -268,13 +274,10 @@ def _supplier_table(tables: Tables, links: pd.DataFrame) -> tuple[pd.DataFrame, 
     table = table.assign(listed=[source in known for source in used])
     missing = [source for source in used if source not in known]
     notes = [Message("assumed-unlimited-supplier", {"count": len(missing), "first": missing[0]})] if missing else []
-    limits = ["order_cost", "min_order_value", "min_order_volume", "capacity_units_per_week"]
-    set_limits = table[limits].fillna(0.0).to_numpy(dtype=np.float64) > 0
-    if set_limits.any():
-        first = str(table["source_id"].iloc[int(np.flatnonzero(set_limits.any(axis=1))[0])])
-        notes.append(
-            Message("supplier-terms-not-applied", {"count": int(set_limits.any(axis=1).sum()), "first": first})
-        )
+    limited = table["capacity_units_per_week"].notna().to_numpy(dtype=bool)
+    if limited.any():
+        first = str(table["source_id"].iloc[int(np.flatnonzero(limited)[0])])
+        notes.append(Message("supplier-capacity-not-applied", {"count": int(limited.sum()), "first": first}))
     return table, notes
 
 
@@ -300,8 +303,6 @@ def _with_fed(classes: Texts, fed: I64, feeder: I64) -> Texts:
 def _not_applied(tables: Tables) -> list[Message]:
     """Return what the data state and this version does not act on."""
     notes = []
-    if len(tables["price_breaks"]):
-        notes.append(Message("price-breaks-not-applied", {"count": len(tables["price_breaks"])}))
     n_overrides = int(tables["overrides"]["kind"].isin(["order", "target"]).sum())
     if n_overrides:
         notes.append(Message("overrides-not-applied", {"count": n_overrides}))

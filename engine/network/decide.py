@@ -16,13 +16,16 @@ purchase link shares nothing and keeps its own least-cost order.
    up; a feeder's demand then holds what it sends, and what its receivers order later, having got that. Where
    trips or a feeder's stock do not suffice, receivers share them (`engine.network.sharing`).
 
+The terms of suppliers (order cost, minimums, containers, price breaks) then settle what of that is ordered today
+(`engine.network.supplier_orders`).
+
 What is solved jointly (cost, help) takes later orders of fed cells as they follow from today's own orders, shared where
 stock or trips do not suffice; what is decided is then followed anew for the demand of the `Decision`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -32,6 +35,8 @@ from engine.network.formulate import Frame, formulate, paid_trips, restrict, sha
 from engine.network.params import NetworkParams
 from engine.network.problem import CoupledProblem, Limits
 from engine.network.sharing import fair_share
+from engine.network.supplier_orders import supplier_orders
+from engine.network.supplier_types import SupplierDecision, SupplierOrders, no_orders
 from engine.network.tiers import (
     TierDemand,
     demand_after,
@@ -75,6 +80,8 @@ class Decision:
         How the coupled problem was solved.
     later
         The same without what is sent today: own demand, and what fed cells order later.
+    supplier_orders
+        What the terms of suppliers did to the orders that they concern.
     """
 
     units: F64
@@ -85,6 +92,7 @@ class Decision:
     demand: Scenarios
     report: SolveReport
     later: Scenarios
+    supplier_orders: SupplierOrders = field(default_factory=no_orders)
 
 
 def solve_network(
@@ -117,7 +125,9 @@ def solve_network(
         units, report, coupled = _help(network, likely, rule, given, params)
         asked, units = _own_rules(network, demand, rule, given, units)
     later = demand_after(network, demand, targets, units, rule).later
-    return _decision(network, later, rule, given, (units, asked, coupled), report)
+    now = with_sends(later, network.options, units)
+    supplied = supplier_orders(network, now, rule, targets, units, params.max_periods_ahead)
+    return _decision(network, later, rule, given, (supplied, asked, coupled), report)
 
 
 @dataclass(frozen=True)
@@ -294,10 +304,11 @@ def _decision(
     later: Scenarios,
     rule: StockRule,
     given: _Given,
-    found: tuple[F64, F64, Bools],
+    found: tuple[SupplierDecision, F64, Bools],
     report: SolveReport,
 ) -> Decision:
-    units, asked, coupled = found
+    supplied, asked, coupled = found
+    units = supplied.units
     cells, options = network.cells, network.options
     sent = with_sends(later, options, units)
     primary = np.flatnonzero(options.primary)
@@ -313,4 +324,5 @@ def _decision(
     code[(units > 0) & coupled] = FROM_COST
     code[(units > 0) & ~coupled & (units < asked)] = FAIR_SHARE
     names = np.array([BINDING[number] for number in code.tolist()], dtype=object)
-    return Decision(units, names, waiting, service[0], service[1], sent, report, later)
+    names = np.where((supplied.rule != "") & (units > 0), supplied.rule, names)
+    return Decision(units, names, waiting, service[0], service[1], sent, report, later, supplied.orders)

@@ -23,6 +23,7 @@ OWN_RULES: Mapping[str, str] = MappingProxyType(
         "multiple": "lot-multiple",
         "maximum": "lot-maximum",
         "max-stock": "shelf-limit",
+        "shelf-life": "shelf-life",
     }
 )
 """What bound a cell's own decision (`Targets.binding`) to the rule that is told."""
