@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_t
 from engine.plan.forecast_reasons import forecast_reasons
 from engine.plan.lines import order_lines, transfer_lines
 from engine.plan.summary import CellSummary, summarise, weekly_classes
+from engine.plan.supplier_table import supplier_orders_table
 from engine.plan.tables import empty_table
 from engine.plan.types import SolveReport
 from engine.policy.cost import cost_of_orders, own_horizon
@@ -31,7 +32,7 @@ from engine.policy.interval_cost import price_above_cost
 from engine.policy.lead_times import arrival_buckets
 from engine.policy.order_now import OrderCurves, build_curves
 from engine.policy.targets import stock_targets
-from engine.policy.types import I64, Scenarios, StockRule, Targets
+from engine.policy.types import F64, I64, Scenarios, StockRule, Targets
 
 SCOPE = "restock"
 """Enters every line id: the same need has the same id in every plan."""
@@ -123,15 +124,24 @@ def draw(work: PartWork) -> tuple[Scenarios, SamplePaths]:
 
 
 def decision_tables(work: PartWork, targets: Targets, decision: Decision) -> dict[str, pd.DataFrame]:
-    """Return the tables ``orders``, ``transfers`` and ``targets`` of a part."""
+    """Return the tables of what is decided on a part, and of its targets."""
     cells, options, objective = work.network.cells, work.network.options, work.config.targets.objective
     facts = line_facts(options, targets, decision, objective)
+    options = replace(options, unit_cost=_paid_per_unit(work.network, decision.units))
     inputs = TargetInputs(cells, options, targets, decision, _labels(work), objective)
     return {
         "orders": order_lines(SCOPE, cells, options, facts),
         "transfers": transfer_lines(SCOPE, cells, options, facts),
         "targets": targets_table(inputs),
+        "supplier_orders": supplier_orders_table(decision.supplier_orders),
     }
+
+
+def _paid_per_unit(network: Network, units: F64) -> F64:
+    """Return the price of a unit of each option as decided, price breaks included, shape (m,)."""
+    price = network.options.unit_cost
+    used = (units > 0) & network.prices.stepped
+    return np.where(used, np.divide(network.prices.paid(units), units, out=price.copy(), where=used), price)
 
 
 def cost_terms(network: Network, decision: Decision, rule: StockRule) -> dict[str, float]:
@@ -148,6 +158,8 @@ def cost_terms(network: Network, decision: Decision, rule: StockRule) -> dict[st
         "backorder": float(cost.backorder.sum()),
         "left-over": float(cost.left_over.sum()),
         "price-above-cost": float(extra[~lane].sum()),
+        "price-break": float((network.prices.paid(units) - options.unit_cost * units).sum()),
+        "order": decision.supplier_orders.paid_for_orders,
         "lane": float(extra[lane].sum()),
         "trip": float(network.lanes["trip_cost"].to_numpy(np.float64)[made["lane"].to_numpy(np.int64)].sum()),
     }
