@@ -134,6 +134,7 @@ def build_network(
         key_rows=np.zeros(0, dtype=np.int64),
         demanded=demanded,
         volume=terms.volume,
+        sellable_days=terms.sellable_days,
         notes=(
             *notes, *learnt_notes, *closed_notes, *term_notes, *stock_notes, *supplier_notes, *price_notes,
             *_not_applied(tables),
@@ -306,7 +307,4 @@ def _not_applied(tables: Tables) -> list[Message]:
     n_overrides = int(tables["overrides"]["kind"].isin(["order", "target"]).sum())
     if n_overrides:
         notes.append(Message("overrides-not-applied", {"count": n_overrides}))
-    shelf = tables["items"]["shelf_life_days"].notna()
-    if shelf.any() and not tables.given("inventory_batches"):
-        notes.append(Message("shelf-life-not-applied", {"count": int(shelf.sum())}))
     return notes

@@ -93,6 +93,7 @@ def _part(network: Network, rows: I64) -> NetworkPart:
         key_rows=keys[keys >= 0],
         demanded=network.demanded[rows],
         volume=network.volume[rows],
+        sellable_days=network.sellable_days[rows],
         notes=(),
     )
     return NetworkPart(part, rows, options)

@@ -72,6 +72,8 @@ class Network:
         Which cells have demand of their own, shape (n,).
     volume
         Volume of a unit, shape (n,); 0 where not given.
+    sellable_days
+        Days that a fresh unit may be sold, shape (n,); inf where it does not expire.
     notes
         Assumptions and findings.
     """
@@ -88,6 +90,7 @@ class Network:
     key_rows: I64
     demanded: Bools
     volume: F64
+    sellable_days: F64
     notes: tuple[Message, ...]
 
     def __post_init__(self) -> None:

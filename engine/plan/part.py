@@ -14,10 +14,12 @@ from engine.forecast.factors import Explain
 from engine.forecast.streams import Streams
 from engine.forecast.summary import forecast_table
 from engine.forecast.types import Fitted, SamplePaths
+from engine.messages import Message
 from engine.network.decide import Decision, solve_network
 from engine.network.planned import planned_lines, projected_cells, projection_rows
 from engine.network.presale import Presale
 from engine.network.presale_allocation import presale_allocations
+from engine.network.shelf_life import within_shelf_life
 from engine.network.tiers import tier_demand
 from engine.network.types import Network
 from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
@@ -71,13 +73,14 @@ class PartWork:
 
 @dataclass(frozen=True)
 class PartResult:
-    """The decided part: its tables, expected costs by term, and what alerts and order-now need."""
+    """The decided part: its tables, expected costs by term, what alerts and order-now need, and what is to be told."""
 
     tables: dict[str, pd.DataFrame]
     costs: dict[str, float]
     solve: SolveReport
     summary: CellSummary
     curves: OrderCurves
+    notes: tuple[Message, ...]
 
 
 def plan_part(work: PartWork) -> PartResult:
@@ -87,8 +90,11 @@ def plan_part(work: PartWork) -> PartResult:
     scenarios, own = draw(work)
     demand = tier_demand(network, scenarios, rule)
     every = demand.all_orders(network.options)
-    targets = stock_targets(network.cells, network.options, every, rule)
-    decision = solve_network(network, demand, rule, targets, config.network)
+    today, perishable, notes = within_shelf_life(network, every, rule)
+    targets = stock_targets(today.cells, today.options, every, rule)
+    expires = perishable[targets.option] & (targets.binding == "maximum")
+    targets = replace(targets, binding=np.where(expires, "shelf-life", targets.binding))
+    decision = solve_network(today, demand, rule, targets, config.network)
     tables = decision_tables(work, targets, decision)
     tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule)
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
@@ -101,6 +107,7 @@ def plan_part(work: PartWork) -> PartResult:
         solve=decision.report,
         summary=summarise(work.panel, work.series, network, decision, config.alerts),
         curves=build_curves(network.cells, network.options, every, rule),
+        notes=tuple(notes),
     )
 
 
