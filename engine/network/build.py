@@ -11,7 +11,7 @@ from engine.config import PlanConfig
 from engine.demand.calendar import Calendar
 from engine.messages import Message
 from engine.network.contradictions import check_contradictions
-from engine.network.dates import LinkDays, Links, OrderDays, link_days, order_days
+from engine.network.dates import LinkDays, Links, OrderDays, last_time_buys, link_days, order_days
 from engine.network.links import (
     candidate_links,
     chain_depth,
@@ -27,7 +27,7 @@ from engine.network.terms import CellFrames, align, cell_terms, counted, end_buc
 from engine.network.types import Keys, Network
 from engine.policy.classes import abc_classes
 from engine.policy.lead_times import learn_lead_times
-from engine.policy.types import F64, I64, Bools, Cells, Options, Texts
+from engine.policy.types import F64, I64, Bools, Cells, Days, Options, Texts
 from engine.tables import Tables
 
 _MARGIN_SDS = 3.0  # the horizon still covers lead times this many deviations above their mean
@@ -66,7 +66,8 @@ def build_network(
     learnt = learn_lead_times(tables["receipts"], tables["open_orders"], calendar.as_of)
     places = pairs[1][links["cell"].to_numpy(dtype=np.int64)]
     links, learnt_notes = with_learnt_lead_times(links, places, learnt)
-    links, days, dates, closed_notes = _dated(links, pairs, calendar, tables["closures"])
+    end_date = frames.pairs["end_date"].fillna(frames.items["end_date"])
+    links, days, dates, closed_notes = _dated(links, pairs, calendar, tables["closures"], end_date)
     origin = links["origin_cell"].to_numpy(dtype=np.int64)
     cell = links["cell"].to_numpy(dtype=np.int64)
     primary = links["primary"].to_numpy(dtype=bool)
@@ -120,6 +121,10 @@ def build_network(
     )
     check_contradictions(tables, cells, options, terms.volume)
     prices, price_notes = option_prices(tables, cells, options)
+    # Nothing is bought or moved to arrive after the end of sale, but for what is owed.
+    late = (options.arrival >= cells.end_bucket[cell]) & (cells.end_bucket[cell] < horizon)
+    late &= cells.backorders[cell] == 0
+    options = replace(options, max_units=np.where(late, 0.0, options.max_units))
     suppliers, supplier_notes = _supplier_table(tables, links)
     network = Network(
         calendar=calendar,
@@ -135,10 +140,17 @@ def build_network(
         demanded=demanded,
         volume=terms.volume,
         sellable_days=terms.sellable_days,
+        last_sale=terms.end_date.to_numpy().astype("datetime64[D]"),
         notes=(
-            *notes, *learnt_notes, *closed_notes, *term_notes, *stock_notes, *supplier_notes, *price_notes,
+            *notes,
+            *learnt_notes,
+            *closed_notes,
+            *term_notes,
+            *stock_notes,
+            *supplier_notes,
+            *price_notes,
             *_not_applied(tables),
-        ),  # fmt: skip
+        ),
     )
     return replace(network, key_rows=network.rows_of(keys))
 
@@ -171,9 +183,9 @@ def _pairs(frame: pd.DataFrame, place: str) -> list[tuple[str, str]]:
 
 
 def _dated(
-    links: pd.DataFrame, pairs: Keys, calendar: Calendar, closures: pd.DataFrame
+    links: pd.DataFrame, pairs: Keys, calendar: Calendar, closures: pd.DataFrame, end_date: pd.Series
 ) -> tuple[pd.DataFrame, LinkDays, OrderDays, list[Message]]:
-    """Return the links that have order days, in option order, with their days."""
+    """Return the links that have order days, in option order, with their days; ``end_date`` is that of each cell."""
 
     def days_of(rows: pd.DataFrame) -> LinkDays:
         return link_days(
@@ -189,14 +201,21 @@ def _dated(
             closures,
         )
 
-    dates = order_days(days_of(links), calendar)
+    dates, last = last_time_buys(order_days(days_of(links), calendar), _ends(links, end_date))
     is_open = ~np.isnat(dates.next_available_date)
     cell = links["cell"].to_numpy(dtype=np.int64)
-    notes = counted("closed-link", (pairs[0][cell], pairs[1][cell]), ~is_open)
+    keys = pairs[0][cell], pairs[1][cell]
+    notes = counted("closed-link", keys, ~is_open) + counted("last-time-buy", keys, last)
     ordered = links.assign(arrives=dates.available_date.astype("datetime64[ns]"))[is_open]
     ordered = ordered.sort_values(["cell", "arrives", "source_id"], kind="stable", ignore_index=True)
     days = days_of(ordered)
-    return ordered, days, order_days(days, calendar), notes
+    dates, _ = last_time_buys(order_days(days, calendar), _ends(ordered, end_date))
+    return ordered, days, dates, notes
+
+
+def _ends(links: pd.DataFrame, end_date: pd.Series) -> Days:
+    """Return the end date of each link's cell, NaT for none."""
+    return end_date.to_numpy().astype("datetime64[D]")[links["cell"].to_numpy(dtype=np.int64)]
 
 
 def _purchase_cost(links: pd.DataFrame, pairs: Keys) -> F64:

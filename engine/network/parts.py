@@ -94,6 +94,7 @@ def _part(network: Network, rows: I64) -> NetworkPart:
         demanded=network.demanded[rows],
         volume=network.volume[rows],
         sellable_days=network.sellable_days[rows],
+        last_sale=network.last_sale[rows],
         notes=(),
     )
     return NetworkPart(part, rows, options)

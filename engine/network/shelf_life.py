@@ -1,7 +1,7 @@
 """Perishables: today's purchases bring no more than is expected to sell before it expires.
 
-A delivery is taken to be fresh on the day on which it can be sold, and to sell after all stock on hand then, whose age is
-not known. So of a purchase as much sells in time as mean demand in its ``sellable_days`` (shelf life less the days that
+A delivery is taken to be fresh on the day on which it can be sold, and to sell after all stock on hand then, whose age
+is not known. So of a purchase as much sells in time as mean demand in its ``sellable_days`` (shelf life less the days that
 must remain) exceeds mean stock at landing. That is the largest order, in whole lots; where not even the smallest lot
 sells in time, nothing is ordered, and that is told. Transfers move stock that is there, and later orders are planned
 without this limit.
@@ -22,16 +22,14 @@ from engine.policy.lots import lots
 from engine.policy.types import F64, I64, Bools, Scenarios, StockRule
 
 
-def within_shelf_life(
-    network: Network, scenarios: Scenarios, rule: StockRule
-) -> tuple[Network, Bools, list[Message]]:
+def within_shelf_life(network: Network, scenarios: Scenarios, rule: StockRule) -> tuple[Network, Bools, list[Message]]:
     """Return the network with purchases limited to what sells in time, which of them are, (m,), and what is told."""
     options, cells = network.options, network.cells
     limited = np.zeros(options.n_options, dtype=bool)
     rows = np.flatnonzero((options.origin_cell < 0) & np.isfinite(network.sellable_days[options.cell]))
     if not len(rows):
         return network, limited, []
-    sells = _sells_in_time(network, scenarios, rows, rule)
+    sells = sells_within(network, scenarios, rows, network.sellable_days[options.cell[rows]], rule)
     most = options.max_units.copy()
     most[rows] = np.minimum(most[rows], sells)
     limited[rows] = most[rows] < options.max_units[rows]
@@ -39,21 +37,23 @@ def within_shelf_life(
     rules = lots(options.min_units[rows], options.multiple[rows], options.max_units[rows], cells.step[cell])
     wasted = (rules.smallest() > most[rows]) & (sells > 0)
     keys = cells.item_id[cell], cells.location_id[cell]
-    return replace(network, options=replace(options, max_units=most)), limited, counted("shelf-life-below-lot", keys, wasted)
+    today = replace(network, options=replace(options, max_units=most))
+    return today, limited, counted("shelf-life-below-lot", keys, wasted)
 
 
-def _sells_in_time(network: Network, scenarios: Scenarios, rows: I64, rule: StockRule) -> F64:
-    """Return the units of a purchase that are expected to sell before they expire, shape (r,)."""
+def sells_within(network: Network, scenarios: Scenarios, rows: I64, days: F64, rule: StockRule) -> F64:
+    """Return the units of some options that are expected to sell in so many days from landing on, shape (r,).
+
+    What is on hand at landing sells first. Beyond the horizon demand goes on at its mean rate.
+    """
     options, cells = network.options, network.cells
     cell, horizon = options.cell[rows], scenarios.horizon
-    some = cells.take(cell)
-    paths = scenarios.paths[cell]
+    some, paths = cells.take(cell), scenarios.paths[cell]
     so_far = mean_demand_so_far(paths)
     edges = np.concatenate([[0.0], np.cumsum(rule.bucket_days[:horizon])])
     later = np.where(some.end_bucket < horizon, 0.0, daily_demand(some, paths, rule))
     start = edges[np.minimum(options.arrival[rows], horizon)]
-    until = start + network.sellable_days[cell]
-    demand = demand_by(until, edges, so_far, later) - demand_by(start, edges, so_far, later)
+    demand = demand_by(start + days, edges, so_far, later) - demand_by(start, edges, so_far, later)
     part = Scenarios(scenarios.paths, scenarios.arrival[rows], scenarios.next_arrival[rows])
     landing, _ = landing_and_need(cells, options.take(rows), part, rule)
     return np.maximum(demand - np.maximum(landing, 0.0).mean(axis=1), 0.0)

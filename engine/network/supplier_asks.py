@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.network.shelf_life import sells_within
 from engine.network.supplier_fill import FillTerms
 from engine.network.supplier_lines import SupplierLines
 from engine.network.types import Network
@@ -80,6 +81,8 @@ def supplier_lines(
 ) -> SupplierLines:
     """Return the lines of primary purchases in those orders.
 
+    Beyond what is asked a line may grow as far as its link, the shelf, its shelf life and its end of sale permit.
+
     Parameters
     ----------
     cells, scenarios
@@ -92,18 +95,33 @@ def supplier_lines(
     cell = options.cell[option]
     rules = lots(options.min_units[option], options.multiple[option], options.max_units[option], cells.step[cell])
     asked = np.rint(units[option] / rules.size).astype(np.int64)
+    most = np.minimum(
+        _room(cells, network, scenarios, option, rule), _sells_by_the_end(network, scenarios, option, rule)
+    )
     kept = asked if rule.objective != "cost" else np.where(cells.min_stock[cell] > 0, asked, 0)
     return SupplierLines(
         option=option,
         order=numbers.of_option[option],
         asked=asked,
         floor=kept,
-        lots=rules.capped(np.maximum(_room(cells, network, scenarios, option, rule), units[option])),
+        lots=rules.capped(np.maximum(most, units[option])),
         curves=lot_curves(cells, options, scenarios, daily_demand(cells, scenarios.paths, rule), option, rule),
         prices=network.prices.take(option),
         credit=options.unit_cost[option] - price_above_cost(cells, options)[option],
         volume=network.volume[cell],
     )
+
+
+def _sells_by_the_end(network: Network, scenarios: Scenarios, option: I64, rule: StockRule) -> F64:
+    """Return what is expected to sell until the end of sale, inf where there is none, shape (r,)."""
+    last = network.last_sale[network.options.cell[option]]
+    rows = np.flatnonzero(~np.isnat(last))
+    most = np.full(len(option), np.inf)
+    if len(rows):
+        left = last[rows] + 1 - network.options.available_date[option[rows]].astype("datetime64[D]")
+        days = np.maximum(left.astype(np.float64), 0.0)
+        most[rows] = sells_within(network, scenarios, option[rows], days, rule)
+    return most
 
 
 def _room(cells: Cells, network: Network, scenarios: Scenarios, option: I64, rule: StockRule) -> F64:

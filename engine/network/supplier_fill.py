@@ -65,7 +65,7 @@ def fill_order(lines: SupplierLines, terms: FillTerms, given: tuple[float, float
     given
         Value and volume that are in the order besides.
     """
-    value, volume = (max(need - have, 0.0) for need, have in zip((terms.min_value, terms.min_volume), given, strict=True))
+    value, volume = max(terms.min_value - given[0], 0.0), max(terms.min_volume - given[1], 0.0)
     capped = FillTerms(value, volume, terms.container)
     high = _highest(lines, capped, given[1])
     unreached = []
@@ -76,7 +76,7 @@ def fill_order(lines: SupplierLines, terms: FillTerms, given: tuple[float, float
     reachable = FillTerms(
         0.0 if "value" in unreached else value, 0.0 if "volume" in unreached else volume, terms.container
     )
-    if not reachable.binding:
+    if not np.isfinite(reachable.container) and _meets(lines, reachable):
         return Filled(lines.asked, float(lines.cost(lines.asked).sum()), tuple(unreached))
     n_values = np.where(
         lines.floor > 0, high - lines.floor + 1.0, np.maximum(high - np.maximum(lines.lots.least, 1) + 1.0, 0.0) + 1.0
@@ -86,6 +86,13 @@ def fill_order(lines: SupplierLines, terms: FillTerms, given: tuple[float, float
     else:
         count, bound = _by_price(lines, reachable, given[1], high)
     return Filled(count, bound, tuple(unreached))
+
+
+def _meets(lines: SupplierLines, terms: FillTerms) -> bool:
+    """Return whether the lots asked for reach the minimums, so that they stay as they are."""
+    value = float(lines.value(lines.asked).sum())
+    volume = float((lines.units(lines.asked) * lines.volume).sum())
+    return value >= terms.min_value - _SLACK and volume >= terms.min_volume - _SLACK
 
 
 def _highest(lines: SupplierLines, terms: FillTerms, given_volume: float) -> I64:
@@ -118,7 +125,8 @@ def _by_enumeration(lines: SupplierLines, terms: FillTerms, given_volume: float,
     tables = (lines.cost(grid), lines.value(grid), volume, _next_lot_volume(lines, grid))
 
     def combined(table: F64, how: Callable[[F64, F64], F64]) -> F64:
-        return reduce(lambda a, b: how(a, b).reshape(-1), (row[: len(c)] for row, c in zip(table, choices, strict=True)))
+        rows = (row[: len(one)] for row, one in zip(table, choices, strict=True))
+        return reduce(lambda a, b: how(a, b).reshape(-1), rows)
 
     cost, value, taken = (combined(table, np.add.outer) for table in tables[:3])
     following = combined(tables[3], np.minimum.outer)

@@ -40,7 +40,7 @@ from engine.network.supplier_types import (
 from engine.network.tiers import with_arrivals
 from engine.network.types import BINDING, CONTAINER, ORDER_COST, PRICE_BREAK, SUPPLIER_MINIMUM, Network
 from engine.policy.aims import daily_demand
-from engine.policy.types import F64, I64, Bools, Days, Scenarios, StockRule, Targets
+from engine.policy.types import F64, I64, Bools, Scenarios, StockRule, Targets
 
 _TIE = 1e-9
 
@@ -137,33 +137,23 @@ def _at_breaks(lines: SupplierLines, rule: StockRule) -> I64:
 def _ahead(asks: _Asks, start: I64, targets: Targets, daily: F64, most_periods: int) -> _Ahead:
     """Return the lots with as many periods ahead as make an order cheapest per period, order by order."""
     lines, order_cost = asks.lines, asks.numbers.order_cost
-    options, cells, calendar = asks.network.options, asks.network.cells, asks.network.calendar
+    options, cells = asks.network.options, asks.network.cells
     cell, at = options.cell[lines.option], np.searchsorted(targets.option, lines.option)
     raw = targets.raw_units[at]
     surplus = np.where(raw > 0, 0.0, np.maximum(targets.position - targets.order_up_to, 0.0)[at])
     period = (options.next_order_date - options.order_date)[lines.option].astype("timedelta64[D]").astype(np.float64)
-    on_sale = _days_on_sale(asks.network, options.next_available_date[lines.option], cell)
     holding = asks.by_order(0.5 * cells.holding_cost[cell] * daily[cell] * period * period)
     usual = lines.cost(start)
     best, periods, rate = start, np.zeros(len(order_cost), dtype=np.int64), order_cost + holding
     orders = (order_cost > 0) & (asks.by_order(lines.units(start)) > 0)
     for n in range(1, most_periods + 1) if orders.any() else ():
-        wish = np.maximum(raw - surplus + np.minimum(n * period, on_sale) * daily[cell], 0.0)
+        wish = np.maximum(raw - surplus + n * period * daily[cell], 0.0)
         count = np.maximum(start, np.rint(lines.lots.at_least(wish) / lines.lots.size).astype(np.int64))
         found = (order_cost + holding + asks.by_order(lines.cost(count) - usual)) / (n + 1)
         better = orders & (found < rate - _TIE)
         best = np.where(better[lines.order], count, best)
         periods, rate = np.where(better, n, periods), np.where(better, found, rate)
     return _Ahead(best, periods, np.maximum(rate - holding, 0.0))
-
-
-def _days_on_sale(network: Network, start: Days, cell: I64) -> F64:
-    """Return the days from ``start`` to the end of sale, inf where there is none within the horizon, shape (r,)."""
-    calendar, horizon = network.calendar, network.horizon
-    end = network.cells.end_bucket[cell]
-    edges = calendar.edges[calendar.n_history :].astype("datetime64[D]")
-    days = (edges[np.minimum(end, horizon)] - start).astype("timedelta64[D]").astype(np.float64)
-    return np.where(end < horizon, np.maximum(days, 0.0), np.inf)
 
 
 def _filled(asks: _Asks, ahead: _Ahead) -> _Filled:
@@ -174,7 +164,8 @@ def _filled(asks: _Asks, ahead: _Ahead) -> _Filled:
     value = asks.given_by_order(asks.network.options.unit_cost)
     volume = asks.given_by_order(asks.network.volume[asks.network.options.cell])
     wanted = (asks.by_order(lines.units(count)) > 0) | (asks.given_by_order(np.ones(len(asks.given))) > 0)
-    rows_of = np.split(np.argsort(lines.order, kind="stable"), np.bincount(lines.order, minlength=numbers.n_orders).cumsum()[:-1])
+    ends = np.bincount(lines.order, minlength=numbers.n_orders).cumsum()
+    rows_of = np.split(np.argsort(lines.order, kind="stable"), ends[:-1])
     for order in np.flatnonzero(wanted).tolist():
         rows, terms = rows_of[order], numbers.terms(order)
         if not terms.binding:

@@ -13,7 +13,7 @@ from engine.demand.calendar import Calendar
 from engine.messages import Message
 from engine.network.dates import LinkDays
 from engine.policy.price_lines import PriceLines
-from engine.policy.types import F64, I64, Bools, Cells, Options, Texts
+from engine.policy.types import F64, I64, Bools, Cells, Days, Options, Texts
 
 Keys = tuple[Texts, Texts]
 """Item ids and location ids, row by row."""
@@ -74,6 +74,8 @@ class Network:
         Volume of a unit, shape (n,); 0 where not given.
     sellable_days
         Days that a fresh unit may be sold, shape (n,); inf where it does not expire.
+    last_sale
+        Last day of sale, also beyond the horizon, shape (n,); NaT where there is none.
     notes
         Assumptions and findings.
     """
@@ -91,6 +93,7 @@ class Network:
     demanded: Bools
     volume: F64
     sellable_days: F64
+    last_sale: Days
     notes: tuple[Message, ...]
 
     def __post_init__(self) -> None:

@@ -12,6 +12,9 @@ from engine.plan.tables import plan_table
 
 def supplier_orders_table(orders: SupplierOrders) -> pd.DataFrame:
     """Return the table ``supplier_orders``, sorted by source, location and order day."""
+    placed = orders.units > 0
+    value = np.where(placed, orders.value, orders.asked_value)
+    volume = np.where(placed, orders.volume, orders.asked_volume)
     boxes = np.where(np.isfinite(orders.container), orders.volume / orders.container, np.nan)
     values = {
         "source": orders.source_id,
@@ -24,10 +27,8 @@ def supplier_orders_table(orders: SupplierOrders) -> pd.DataFrame:
         "asked_volume": orders.asked_volume,
         "min_value": orders.min_value,
         "min_volume": orders.min_volume,
-        "missing_value": np.maximum(orders.min_value - np.where(orders.units > 0, orders.value, orders.asked_value), 0.0),
-        "missing_volume": np.maximum(
-            orders.min_volume - np.where(orders.units > 0, orders.volume, orders.asked_volume), 0.0
-        ),
+        "missing_value": np.maximum(orders.min_value - value, 0.0),
+        "missing_volume": np.maximum(orders.min_volume - volume, 0.0),
         "order_cost": orders.order_cost,
         "periods": orders.periods_ahead + 1.0,
         "cost_of_waiting": np.maximum(orders.cost_of_waiting, 0.0),

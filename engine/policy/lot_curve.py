@@ -131,7 +131,20 @@ def _curves(needs: Needs, prices: Prices, rule: StockRule) -> LotCurves:
     cost = np.empty_like(at)
     cost[:, 0] = interval_cost(needs, needs.base, prices, rule)
     cost[:, 1:] = cost[:, :1] + np.cumsum(width * (slope_by[:, :-1] + 0.5 * bend_by[:, :-1] * width), axis=1)
-    return LotCurves(at, cost, slope_by, bend_by)
+    return _without_repeats(LotCurves(at, cost, slope_by, bend_by))
+
+
+def _without_repeats(curves: LotCurves) -> LotCurves:
+    """Return the curves with one node where many paths share it: whole units leave few."""
+    last = np.isfinite(curves.at)
+    last[:, :-1] &= curves.at[:, :-1] != curves.at[:, 1:]
+    row, _ = np.nonzero(last)
+    place = (np.cumsum(last, axis=1) - 1)[last]
+    shape = (len(last), int(np.count_nonzero(last, axis=1).max(initial=1)))
+    kept = {f.name: np.full(shape, np.inf if f.name == "at" else 0.0) for f in fields(LotCurves)}
+    for name, values in kept.items():
+        values[row, place] = getattr(curves, name)[last]
+    return LotCurves(**kept)
 
 
 def _turning(covered: F64, first: F64, left: LeftOver) -> F64:

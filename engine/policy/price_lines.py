@@ -1,7 +1,7 @@
 """Prices that depend on the quantity: breaks for all units, or for the units above a break.
 
-Between two breaks what is paid is a line, ``base + price * units``: for all units the base is 0, above a break it is what
-the units up to it cost beyond that price. So each break is a segment with a line of its own, whatever its kind.
+Between two breaks what is paid is a line, ``base + price * units``: for all units the base is 0, above a break it is
+what the units up to it cost beyond that price. So each break is a segment with a line of its own, whatever its kind.
 """
 
 from __future__ import annotations

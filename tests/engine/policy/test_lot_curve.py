@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from engine.policy.aims import daily_demand
-from engine.policy.cost import cost_of_orders, own_horizon
-from engine.policy.interval_cost import interval_cost, left_over
 from engine.policy.curve import option_blocks, path_needs
-from engine.policy.interval_cost import Prices
+from engine.policy.interval_cost import Prices, interval_cost, left_over
 from engine.policy.lot_curve import lot_curves
 from tests.engine.policy.stock_worlds import daily_rule, random_world, weekly_rule
 
@@ -49,5 +47,5 @@ def test_rows_may_be_asked_for_in_any_number_and_shape():
     some = lot_curves(cells, options, scenarios, daily, np.array([2, 7]), rule)
     units = np.array([3.0, 9.0])
     np.testing.assert_allclose(some(units), every.take(np.array([2, 7]))(units))
-    np.testing.assert_allclose(some(units), every(np.full(12, 3.0))[[2]].tolist() + every(np.full(12, 9.0))[[7]].tolist())
+    np.testing.assert_allclose(some(units), [every(np.full(12, 3.0))[2], every(np.full(12, 9.0))[7]])
     assert lot_curves(cells, options, scenarios, daily, np.zeros(0, dtype=np.int64), rule)(np.zeros(0)).shape == (0,)
