@@ -1,10 +1,10 @@
 """Perishables: today's purchases bring no more than is expected to sell before it expires.
 
 A delivery is taken to be fresh on the day on which it can be sold, and to sell after all stock on hand then, whose age
-is not known. So of a purchase as much sells in time as mean demand in its ``sellable_days`` (shelf life less the days that
-must remain) exceeds mean stock at landing. That is the largest order, in whole lots; where not even the smallest lot
-sells in time, nothing is ordered, and that is told. Transfers move stock that is there, and later orders are planned
-without this limit.
+is not known. So of a purchase as much sells in time as mean demand in its ``sellable_days`` (shelf life less the days
+that must remain) exceeds mean stock at landing. That is the largest order, in whole lots; where not even the smallest
+lot sells in time, nothing is ordered, and that is told. Transfers move stock that is there, and later orders are
+planned without this limit.
 """
 
 from __future__ import annotations

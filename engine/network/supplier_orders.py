@@ -203,7 +203,9 @@ def _told(asks: _Asks, decided: F64, ahead: _Ahead, filled: _Filled, waits: Bool
     prices = network.prices.take(rows)
 
     def totals(units: F64) -> tuple[F64, F64, F64]:
-        return tuple(numbers.sums(order, x) for x in (units[rows], prices.paid(units[rows]), units[rows] * volume))
+        by_option = (units[rows], prices.paid(units[rows]), units[rows] * volume)
+        total, value, taken = (numbers.sums(order, values) for values in by_option)
+        return total, value, taken
 
     units, asked_units = totals(decided), totals(asked)
     nothing = lines.cost(np.zeros_like(filled.count))

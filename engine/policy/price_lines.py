@@ -32,8 +32,7 @@ class PriceLines:
     @property
     def stepped(self) -> Bools:
         """Return which rows have a break, shape (r,)."""
-        found: Bools = np.isfinite(self.start[:, 1:]).any(axis=1)
-        return found
+        return np.asarray(np.isfinite(self.start[:, 1:]).any(axis=1), dtype=bool)
 
     def paid(self, units: F64) -> F64:
         """Return what units cost, shape (r,) or (r, j) as given."""
@@ -66,14 +65,14 @@ def price_lines(price: F64, row: I64, min_units: F64, unit_cost: F64, incrementa
         units above ``min_units`` only, or for all.
     """
     order = np.lexsort((min_units, row))
-    row, min_units, unit_cost, incremental = (x[order] for x in (row, min_units, unit_cost, incremental))
+    row, incremental = row[order], incremental[order]
     counts = np.bincount(row, minlength=len(price))
     place = np.arange(len(row)) - np.repeat(counts.cumsum() - counts, counts) + 1
     shape = (len(price), int(counts.max(initial=0)) + 1)
     start, base = np.full(shape, np.inf), np.zeros(shape)
     cost, above = np.repeat(price[:, None].astype(np.float64), shape[1], axis=1), np.zeros(shape, dtype=bool)
     start[:, 0] = 0.0
-    start[row, place], cost[row, place], above[row, place] = min_units, unit_cost, incremental
+    start[row, place], cost[row, place], above[row, place] = min_units[order], unit_cost[order], incremental
     for segment in range(1, shape[1]):
         saved = (cost[:, segment - 1] - cost[:, segment]) * np.where(above[:, segment], start[:, segment], 0.0)
         base[:, segment] = np.where(above[:, segment], base[:, segment - 1] + saved, 0.0)

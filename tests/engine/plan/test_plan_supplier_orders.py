@@ -36,7 +36,7 @@ def plan() -> Plan:
         "supply": pd.DataFrame({"item_id": ["A", "B", "MILK"], "source_id": ["S", "S", "FARM"], "location_id": "W",
                                 "lead_time_days": 3, "review_period_days": 7, "unit_cost": 5.0}),
         "suppliers": pd.DataFrame({"source_id": ["S", "FARM"], "order_cost": [12.0, 0.0],
-                                   "min_order_value": [600.0, 0.0]}),
+                                   "min_order_value": [2000.0, 0.0]}),
         "price_breaks": pd.DataFrame({"item_id": ["A"], "source_id": ["S"], "min_units": [10.0], "unit_cost": [4.5],
                                       "kind": ["all_units"]}),
         "inventory": pd.DataFrame({"item_id": ["A", "B", "MILK"], "location_id": "W", "on_hand": 0.0}),
@@ -52,10 +52,10 @@ def test_an_order_reaches_the_minimum_and_its_lines_cost_what_is_paid(plan: Plan
     assert bought["unit_cost"].tolist() == [4.5, 5.0]
     assert order["source_id"].tolist() == ["S"]
     assert order["value"].tolist() == [bought["value"].sum()]
-    assert order["value"][0] >= 600.0
+    assert order["value"][0] >= 2000.0
     assert order["n_lines"][0] == 2
     assert order["reason_code"].tolist() == ["supplier-order-filled"]
-    assert json.loads(order["reason_values"][0])["min_value"] == 600.0
+    assert json.loads(order["reason_values"][0])["min_value"] == 2000.0
     assert "order-supplier-minimum" in set(bought["reason_code"])
 
 
