@@ -43,6 +43,6 @@ def option_prices(tables: Tables, cells: Cells, options: Options) -> tuple[Price
         notes.append(Message("price-breaks-without-cost", {"count": len(given) - len(priced)}))
     if unlinked.any():
         first = priced[unlinked].iloc[0]
-        values = {"count": int(unlinked.sum()), "first": f"{first['item_id']} @ {first['source_id']}"}
-        notes.append(Message("price-breaks-without-link", values))
+        named = f"{first['item_id']} @ {first['source_id']}"
+        notes.append(Message("price-breaks-without-link", {"count": int(unlinked.sum()), "first": named}))
     return lines, notes

@@ -56,4 +56,5 @@ def sells_within(network: Network, scenarios: Scenarios, rows: I64, days: F64, r
     demand = demand_by(start + days, edges, so_far, later) - demand_by(start, edges, so_far, later)
     part = Scenarios(scenarios.paths, scenarios.arrival[rows], scenarios.next_arrival[rows])
     landing, _ = landing_and_need(cells, options.take(rows), part, rule)
-    return np.maximum(demand - np.maximum(landing, 0.0).mean(axis=1), 0.0)
+    units: F64 = np.maximum(demand - np.maximum(landing, 0.0).mean(axis=1), 0.0)
+    return units

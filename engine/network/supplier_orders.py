@@ -61,10 +61,10 @@ def supplier_orders(
     most_periods
         Most review periods that an order covers beyond its own.
     """
-    unchanged = np.full(len(units), "", dtype=object)
+    changed_by = np.full(len(units), "", dtype=object)
     numbers = order_numbers(network)
     if not numbers.n_orders:
-        return SupplierDecision(units, unchanged, no_orders())
+        return SupplierDecision(units, changed_by, no_orders())
     given = np.where(network.options.primary, 0.0, units)
     cells = with_arrivals(network.cells, network.options, given)
     asks = _Asks(network, numbers, supplier_lines(network, cells, scenarios, rule, numbers, units), given)
@@ -82,8 +82,8 @@ def supplier_orders(
         [filled_by, np.full(lines.n_lines, ORDER_COST), np.full(lines.n_lines, PRICE_BREAK)],
         default=-1,
     )
-    unchanged[lines.option] = np.array([*BINDING.values(), ""], dtype=object)[code]
-    return SupplierDecision(decided, unchanged, _told(asks, decided, ahead, filled, waits))
+    changed_by[lines.option] = np.array([*BINDING.values(), ""], dtype=object)[code]
+    return SupplierDecision(decided, changed_by, _told(asks, decided, ahead, filled, waits))
 
 
 @dataclass(frozen=True)
