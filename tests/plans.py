@@ -11,6 +11,7 @@ from engine.demand.calendar import Calendar
 from engine.forecast.summary import forecast_table
 from engine.forecast.types import SamplePaths
 from engine.messages import Message
+from engine.network.supplier_types import SupplierOrders
 from engine.plan.alerts import AlertInputs, LateInbound, alerts
 from engine.plan.assemble import (
     CellLabels,
@@ -24,6 +25,7 @@ from engine.plan.exposure import SalesFacts, next_arrival, shortage_before
 from engine.plan.lines import option_line_ids, order_lines, transfer_lines
 from engine.plan.params import AlertParams
 from engine.plan.reasons import json_rows
+from engine.plan.supplier_table import supplier_orders_table
 from engine.plan.tables import plan_table
 from engine.plan.types import Plan, SolveReport
 from engine.policy.order_now import OrderCurves, build_curves
@@ -185,6 +187,7 @@ def example_plan(seed: int = 7) -> Plan:
         "orders": order_lines("main", cells, options, facts),
         "transfers": transfer_lines("main", cells, options, facts),
         "planned": _planned(world),
+        "supplier_orders": supplier_orders_table(_supplier_orders()),
         "presale_allocations": _presale(),
         "presale_summary": _presale_summary(),
         "targets": targets_table(
@@ -236,6 +239,25 @@ def _planned(world: World) -> pd.DataFrame:
             "order_date": options.next_order_date[rows],
             "available_date": options.next_available_date[rows],
         },
+    )
+
+
+def _supplier_orders() -> SupplierOrders:
+    n = 2
+    numbers = {
+        "units": [0.0, 96.0], "value": [0.0, 410.0], "volume": [0.0, 4.0], "asked_units": [12.0, 72.0],
+        "asked_value": [60.0, 310.0], "asked_volume": [0.5, 3.0], "order_cost": [0.0, 25.0],
+        "min_value": [400.0, 400.0], "min_volume": [0.0, 0.0], "container": [np.inf, np.inf],
+        "cost_of_waiting": [3.5, 80.0], "gap": [0.0, 0.0],
+    }  # fmt: skip
+    return SupplierOrders(
+        source_id=np.array(["MAKER", "MAKER"], dtype=object),
+        location_id=np.array(["DC", "EAST"], dtype=object),
+        order_date=np.full(n, AS_OF),
+        status=np.array(["waits", "filled"], dtype=object),
+        n_lines=np.array([0, 3]),
+        periods_ahead=np.zeros(n, dtype=np.int64),
+        **{name: np.array(values) for name, values in numbers.items()},
     )
 
 

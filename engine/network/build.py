@@ -11,7 +11,7 @@ from engine.config import PlanConfig
 from engine.demand.calendar import Calendar
 from engine.messages import Message
 from engine.network.contradictions import check_contradictions
-from engine.network.dates import LinkDays, Links, OrderDays, link_days, order_days
+from engine.network.dates import LinkDays, Links, OrderDays, last_time_buys, link_days, order_days
 from engine.network.links import (
     candidate_links,
     chain_depth,
@@ -20,13 +20,14 @@ from engine.network.links import (
     lot_rules,
     with_learnt_lead_times,
 )
+from engine.network.price_breaks import option_prices
 from engine.network.revenue import revenue
 from engine.network.stock import stock_state
 from engine.network.terms import CellFrames, align, cell_terms, counted, end_buckets
 from engine.network.types import Keys, Network
 from engine.policy.classes import abc_classes
 from engine.policy.lead_times import learn_lead_times
-from engine.policy.types import F64, I64, Bools, Cells, Options, Texts
+from engine.policy.types import F64, I64, Bools, Cells, Days, Options, Texts
 from engine.tables import Tables
 
 _MARGIN_SDS = 3.0  # the horizon still covers lead times this many deviations above their mean
@@ -65,7 +66,8 @@ def build_network(
     learnt = learn_lead_times(tables["receipts"], tables["open_orders"], calendar.as_of)
     places = pairs[1][links["cell"].to_numpy(dtype=np.int64)]
     links, learnt_notes = with_learnt_lead_times(links, places, learnt)
-    links, days, dates, closed_notes = _dated(links, pairs, calendar, tables["closures"])
+    end_date = frames.pairs["end_date"].fillna(frames.items["end_date"])
+    links, days, dates, closed_notes = _dated(links, pairs, calendar, tables["closures"], end_date)
     origin = links["origin_cell"].to_numpy(dtype=np.int64)
     cell = links["cell"].to_numpy(dtype=np.int64)
     primary = links["primary"].to_numpy(dtype=bool)
@@ -118,6 +120,11 @@ def build_network(
         max_units=most,
     )
     check_contradictions(tables, cells, options, terms.volume)
+    prices, price_notes = option_prices(tables, cells, options)
+    # Nothing is bought or moved to arrive after the end of sale, but for what is owed.
+    late = (options.arrival >= cells.end_bucket[cell]) & (cells.end_bucket[cell] < horizon)
+    late &= cells.backorders[cell] == 0
+    options = replace(options, max_units=np.where(late, 0.0, options.max_units))
     suppliers, supplier_notes = _supplier_table(tables, links)
     network = Network(
         calendar=calendar,
@@ -125,13 +132,25 @@ def build_network(
         options=options,
         lanes=lane_table,
         suppliers=suppliers,
+        prices=prices,
         days=days,
         horizon=horizon,
         bucket_days=7 if calendar.bucket == "W" else 1,
         key_rows=np.zeros(0, dtype=np.int64),
         demanded=demanded,
         volume=terms.volume,
-        notes=(*notes, *learnt_notes, *closed_notes, *term_notes, *stock_notes, *supplier_notes, *_not_applied(tables)),
+        sellable_days=terms.sellable_days,
+        last_sale=terms.end_date.to_numpy().astype("datetime64[D]"),
+        notes=(
+            *notes,
+            *learnt_notes,
+            *closed_notes,
+            *term_notes,
+            *stock_notes,
+            *supplier_notes,
+            *price_notes,
+            *_not_applied(tables),
+        ),
     )
     return replace(network, key_rows=network.rows_of(keys))
 
@@ -164,9 +183,9 @@ def _pairs(frame: pd.DataFrame, place: str) -> list[tuple[str, str]]:
 
 
 def _dated(
-    links: pd.DataFrame, pairs: Keys, calendar: Calendar, closures: pd.DataFrame
+    links: pd.DataFrame, pairs: Keys, calendar: Calendar, closures: pd.DataFrame, end_date: pd.Series
 ) -> tuple[pd.DataFrame, LinkDays, OrderDays, list[Message]]:
-    """Return the links that have order days, in option order, with their days."""
+    """Return the links that have order days, in option order, with their days; ``end_date`` is that of each cell."""
 
     def days_of(rows: pd.DataFrame) -> LinkDays:
         return link_days(
@@ -182,14 +201,22 @@ def _dated(
             closures,
         )
 
-    dates = order_days(days_of(links), calendar)
+    dates, last = last_time_buys(order_days(days_of(links), calendar), _ends(links, end_date))
     is_open = ~np.isnat(dates.next_available_date)
     cell = links["cell"].to_numpy(dtype=np.int64)
-    notes = counted("closed-link", (pairs[0][cell], pairs[1][cell]), ~is_open)
+    keys = pairs[0][cell], pairs[1][cell]
+    notes = counted("closed-link", keys, ~is_open) + counted("last-time-buy", keys, last)
     ordered = links.assign(arrives=dates.available_date.astype("datetime64[ns]"))[is_open]
     ordered = ordered.sort_values(["cell", "arrives", "source_id"], kind="stable", ignore_index=True)
     days = days_of(ordered)
-    return ordered, days, order_days(days, calendar), notes
+    dates, _ = last_time_buys(order_days(days, calendar), _ends(ordered, end_date))
+    return ordered, days, dates, notes
+
+
+def _ends(links: pd.DataFrame, end_date: pd.Series) -> Days:
+    """Return the end date of each link's cell, NaT for none."""
+    dates: Days = end_date.to_numpy().astype("datetime64[D]")
+    return dates[links["cell"].to_numpy(dtype=np.int64)]
 
 
 def _purchase_cost(links: pd.DataFrame, pairs: Keys) -> F64:
@@ -268,13 +295,10 @@ def _supplier_table(tables: Tables, links: pd.DataFrame) -> tuple[pd.DataFrame, 
     table = table.assign(listed=[source in known for source in used])
     missing = [source for source in used if source not in known]
     notes = [Message("assumed-unlimited-supplier", {"count": len(missing), "first": missing[0]})] if missing else []
-    limits = ["order_cost", "min_order_value", "min_order_volume", "capacity_units_per_week"]
-    set_limits = table[limits].fillna(0.0).to_numpy(dtype=np.float64) > 0
-    if set_limits.any():
-        first = str(table["source_id"].iloc[int(np.flatnonzero(set_limits.any(axis=1))[0])])
-        notes.append(
-            Message("supplier-terms-not-applied", {"count": int(set_limits.any(axis=1).sum()), "first": first})
-        )
+    limited = table["capacity_units_per_week"].notna().to_numpy(dtype=bool)
+    if limited.any():
+        first = str(table["source_id"].iloc[int(np.flatnonzero(limited)[0])])
+        notes.append(Message("supplier-capacity-not-applied", {"count": int(limited.sum()), "first": first}))
     return table, notes
 
 
@@ -300,12 +324,7 @@ def _with_fed(classes: Texts, fed: I64, feeder: I64) -> Texts:
 def _not_applied(tables: Tables) -> list[Message]:
     """Return what the data state and this version does not act on."""
     notes = []
-    if len(tables["price_breaks"]):
-        notes.append(Message("price-breaks-not-applied", {"count": len(tables["price_breaks"])}))
     n_overrides = int(tables["overrides"]["kind"].isin(["order", "target"]).sum())
     if n_overrides:
         notes.append(Message("overrides-not-applied", {"count": n_overrides}))
-    shelf = tables["items"]["shelf_life_days"].notna()
-    if shelf.any() and not tables.given("inventory_batches"):
-        notes.append(Message("shelf-life-not-applied", {"count": int(shelf.sum())}))
     return notes

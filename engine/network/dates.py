@@ -8,6 +8,7 @@ For a link, *t1* is the first permitted order day on or after ``as_of`` and *t2*
 - Goods leave on the order day or, while the origin does not ship, on the first day that it does. They arrive a
   lead time later (part days rounded up) or, while the destination does not receive, on the first day that it
   does. So orders never overtake each other.
+- A link that opens for the last time orders until the end of sale (`last_time_buys`).
 - *t2* is the first permitted day at least a review period after *t1* whose goods serve a later bucket than those
   of *t1*: where two order days lead to the same bucket nothing is lost by waiting, so *t1* would answer for
   nothing. Ordering ahead of a closure follows by itself: the next arrival lies behind the closure.
@@ -191,6 +192,18 @@ def order_days(days: LinkDays, calendar: Calendar) -> OrderDays:
         next_order_date=days.dates(second),
         next_available_date=days.dates(days.arrival_day(second)),
     )
+
+
+def last_time_buys(dates: OrderDays, end_date: Days) -> tuple[OrderDays, Bools]:
+    """Return the dates with those of last orders completed, and which links order for the last time.
+
+    A link that is open once more and then never again, whose item has an end date after that arrival, orders what is to
+    last until then: the day after the end date takes the place of the next arrival.
+    """
+    last = ~np.isnat(dates.available_date) & np.isnat(dates.next_available_date) & (end_date >= dates.available_date)
+    day = np.where(last, end_date + 1, dates.next_available_date)
+    ordered = np.where(last, end_date + 1, dates.next_order_date)
+    return OrderDays(dates.order_date, dates.available_date, ordered, day), last
 
 
 def weekday_numbers(text: str) -> tuple[int, ...]:

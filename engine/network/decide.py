@@ -19,13 +19,16 @@ purchase link shares nothing and keeps its own least-cost order.
    trips or a feeder's stock do not suffice, receivers share them (`engine.network.sharing`). A presale order that
    nothing serves in time waits for it (`engine.network.presale_paths`).
 
+The terms of suppliers (order cost, minimums, containers, price breaks) then settle what of that is ordered today
+(`engine.network.supplier_orders`).
+
 What is solved jointly (cost, help) takes later orders of fed cells as they follow from today's own orders, shared where
 stock or trips do not suffice; what is decided is then followed anew for the demand of the `Decision`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -37,6 +40,8 @@ from engine.network.presale_moves import presale_moves
 from engine.network.presale_paths import NO_PRESALES, PresalePaths, waiting
 from engine.network.problem import CoupledProblem, Limits
 from engine.network.sharing import fair_share
+from engine.network.supplier_orders import supplier_orders
+from engine.network.supplier_types import SupplierDecision, SupplierOrders, no_orders
 from engine.network.tiers import (
     TierDemand,
     demand_after,
@@ -82,6 +87,8 @@ class Decision:
         The same without what is sent today: own demand, and what fed cells order later.
     presales
         What of ``later`` is presales.
+    supplier_orders
+        What the terms of suppliers did to the orders that they concern.
     """
 
     units: F64
@@ -93,6 +100,7 @@ class Decision:
     report: SolveReport
     later: Scenarios
     presales: PresalePaths = NO_PRESALES
+    supplier_orders: SupplierOrders = field(default_factory=no_orders)
 
 
 def solve_network(
@@ -143,7 +151,9 @@ def solve_network(
         demand, presales = waits.demand, waits.presales
         asked, units = _own_rules(network, demand, rule, given, (units, waits.cell))
     later = demand_after(network, demand, targets, units, rule).later
-    return replace(_decision(network, later, rule, given, (units, asked, coupled), report), presales=presales)
+    now = with_sends(later, network.options, units)
+    supplied = supplier_orders(network, now, rule, targets, units, params.max_periods_ahead)
+    return replace(_decision(network, later, rule, given, (supplied, asked, coupled), report), presales=presales)
 
 
 @dataclass(frozen=True)
@@ -387,10 +397,11 @@ def _decision(
     later: Scenarios,
     rule: StockRule,
     given: _Given,
-    found: tuple[F64, F64, Bools],
+    found: tuple[SupplierDecision, F64, Bools],
     report: SolveReport,
 ) -> Decision:
-    units, asked, coupled = found
+    supplied, asked, coupled = found
+    units = supplied.units
     cells, options = network.cells, network.options
     sent = with_sends(later, options, units)
     primary = np.flatnonzero(options.primary)
@@ -406,4 +417,5 @@ def _decision(
     code[(units > 0) & coupled] = FROM_COST
     code[(units > 0) & ~coupled & (units < asked)] = FAIR_SHARE
     names = np.array([BINDING[number] for number in code.tolist()], dtype=object)
-    return Decision(units, names, waiting, service[0], service[1], sent, report, later)
+    names = np.where((supplied.rule != "") & (units > 0), supplied.rule, names)
+    return Decision(units, names, waiting, service[0], service[1], sent, report, later, supplied.orders)

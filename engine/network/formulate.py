@@ -19,6 +19,7 @@ from functools import partial
 import numpy as np
 
 from engine.network.problem import CoupledProblem, Limits, Trips
+from engine.network.supplier_asks import order_numbers
 from engine.network.types import Network
 from engine.policy.curve import landing_and_need
 from engine.policy.interval_cost import price_above_cost
@@ -45,8 +46,7 @@ class Frame:
 def formulate(network: Network, scenarios: Scenarios, rule: StockRule) -> Frame:
     """Return the coupled problem over all options; ``scenarios`` without today's orders of cells that are fed."""
     options = network.options
-    trip, lane = _trips(network)
-    capacity = network.lanes["trip_capacity_volume"].to_numpy(dtype=np.float64)[lane]
+    trip, capacity, trip_cost = _trips(network)
     carried = np.flatnonzero((trip >= 0) & (network.volume[options.cell] > 0))
     carried = carried[np.isfinite(capacity[trip[carried]])]
     numbers, row = np.unique(trip[carried], return_inverse=True)
@@ -62,7 +62,7 @@ def formulate(network: Network, scenarios: Scenarios, rule: StockRule) -> Frame:
         charge=price_above_cost(network.cells, options),
         lots=_useful_lots(network, scenarios, rule, (trips, givers, spares)),
         whole=np.ones(options.n_options, dtype=bool),
-        trips=Trips(trip, network.lanes["trip_cost"].to_numpy(dtype=np.float64)[lane]),
+        trips=Trips(trip, trip_cost),
         limits=_stack([trips, givers, spares, shelves]),
     )
     return Frame(problem, len(trips.bound) + len(givers.bound))
@@ -114,8 +114,11 @@ def take_lots(all_lots: Lots, rows: I64) -> Lots:
     return Lots(all_lots.size[rows], all_lots.least[rows], all_lots.most[rows])
 
 
-def _trips(network: Network) -> tuple[I64, I64]:
-    """Return the trip of each option (-1: none) and the lane of each trip; a trip is a lane on a day."""
+def _trips(network: Network) -> tuple[I64, F64, F64]:
+    """Return the trip of each option (-1: none), and volume and cost of each trip: a lane on a day.
+
+    An order to a supplier with an order cost is a trip too: all its lines share that cost.
+    """
     options = network.options
     on_lane = options.lane >= 0
     day = options.order_date.astype("datetime64[D]").astype(np.int64)
@@ -123,7 +126,16 @@ def _trips(network: Network) -> tuple[I64, I64]:
     found, number = np.unique(pairs, axis=0, return_inverse=True)
     trip = np.full(options.n_options, -1, dtype=np.int64)
     trip[on_lane] = number.reshape(-1)
-    return trip, found[:, 0]
+    capacity = network.lanes["trip_capacity_volume"].to_numpy(dtype=np.float64)[found[:, 0]]
+    cost = network.lanes["trip_cost"].to_numpy(dtype=np.float64)[found[:, 0]]
+    orders = order_numbers(network)
+    costly = np.flatnonzero(orders.order_cost > 0)
+    place = np.full(orders.n_orders, -1, dtype=np.int64)
+    place[costly] = len(found) + np.arange(len(costly))
+    bought = np.flatnonzero(orders.of_option >= 0)
+    trip[bought] = place[orders.of_option[bought]]
+    capacity = np.concatenate([capacity, np.full(len(costly), np.inf)])
+    return trip, capacity, np.concatenate([cost, orders.order_cost[costly]])
 
 
 def _giver_limits(network: Network, gives: I64, stock: Callable[[I64], F64]) -> Limits:

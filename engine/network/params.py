@@ -7,16 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NetworkParams:
-    """Limits of the coupled solve, in work and never in seconds.
+    """Limits of the coupled solve, in work and never in seconds, and of ordering ahead.
 
     ``relative_gap`` is the proven gap to stop at. ``max_joint_options``: more options than these that hang together
     by the cost of shared trips are decided trips first, lots second; the gap to the bound is then reported.
+    ``max_periods_ahead``: most review periods beyond its own that an order covers to spread its order cost.
     """
 
     max_rounds: int = 60
     max_nodes: int = 20000
     relative_gap: float = 1e-4
     max_joint_options: int = 40
+    max_periods_ahead: int = 12
+
+    def __post_init__(self) -> None:
+        if self.max_periods_ahead < 0:
+            raise ValueError(f"max_periods_ahead must be >= 0. Got {self.max_periods_ahead} instead.")
 
 
 @dataclass(frozen=True)

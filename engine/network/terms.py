@@ -39,6 +39,7 @@ class Terms:
     min_stock: F64
     max_stock: F64
     volume: F64
+    sellable_days: F64
     end_date: pd.Series
 
 
@@ -135,9 +136,17 @@ def cell_terms(
         min_stock=np.nan_to_num(number(pairs, "min_stock"), nan=0.0),
         max_stock=np.nan_to_num(number(pairs, "max_stock"), nan=np.inf),
         volume=np.nan_to_num(number(items, "volume"), nan=0.0),
+        sellable_days=_sellable_days(items),
         end_date=pairs["end_date"].fillna(items["end_date"]),
     )
+    notes.extend(counted("shelf-life-from-arrival", keys, np.isfinite(terms.sellable_days)))
     return terms, notes
+
+
+def _sellable_days(items: pd.DataFrame) -> F64:
+    """Return shelf life less the days that must remain, 0 at the least; inf where none is given."""
+    left = number(items, "shelf_life_days") - np.nan_to_num(number(items, "min_remaining_days"), nan=0.0)
+    return np.where(np.isnan(left), np.inf, np.maximum(left, 0.0))
 
 
 def end_buckets(terms: Terms, calendar: Calendar, horizon: int) -> I64:

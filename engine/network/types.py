@@ -12,13 +12,15 @@ import pandas as pd
 from engine.demand.calendar import Calendar
 from engine.messages import Message
 from engine.network.dates import LinkDays
-from engine.policy.types import F64, I64, Bools, Cells, Options, Texts
+from engine.policy.price_lines import PriceLines
+from engine.policy.types import F64, I64, Bools, Cells, Days, Options, Texts
 
 Keys = tuple[Texts, Texts]
 """Item ids and location ids, row by row."""
 
 DO_NOTHING, FROM_PRIMARY_RULE, FROM_COST, FAIR_SHARE = 0, 1, 2, 3
 LOT_MINIMUM, LOT_MULTIPLE, LOT_MAXIMUM, SHELF_LIMIT, GIVER_STOCK, TRIP_CAPACITY = 4, 5, 6, 7, 8, 9
+SUPPLIER_MINIMUM, CONTAINER, ORDER_COST, PRICE_BREAK, SHELF_LIFE = 10, 11, 12, 13, 14
 BINDING: Mapping[int, str] = MappingProxyType(
     {
         DO_NOTHING: "no-need",
@@ -31,6 +33,11 @@ BINDING: Mapping[int, str] = MappingProxyType(
         SHELF_LIMIT: "shelf-limit",
         GIVER_STOCK: "giver-stock",
         TRIP_CAPACITY: "trip-capacity",
+        SUPPLIER_MINIMUM: "supplier-minimum",
+        CONTAINER: "container",
+        ORDER_COST: "order-cost",
+        PRICE_BREAK: "price-break",
+        SHELF_LIFE: "shelf-life",
     }
 )
 """What decided the units of an option, by code."""
@@ -50,7 +57,9 @@ class Network:
         The lanes in use by row number (`Options.lane`): origin_id, dest_id, trip_cost,
         trip_capacity_volume; one row for all items, since a trip is shared.
     suppliers
-        The suppliers in use: source_id, order_cost, min_order_value, listed.
+        The suppliers in use, sorted: source_id, order_cost, min_order_value, min_order_volume, container_volume.
+    prices
+        What is paid for units of each option, price breaks included, in option order.
     days
         Order days of the options, in option order.
     horizon
@@ -63,6 +72,10 @@ class Network:
         Which cells have demand of their own, shape (n,).
     volume
         Volume of a unit, shape (n,); 0 where not given.
+    sellable_days
+        Days that a fresh unit may be sold, shape (n,); inf where it does not expire.
+    last_sale
+        Last day of sale, also beyond the horizon, shape (n,); NaT where there is none.
     notes
         Assumptions and findings.
     """
@@ -72,12 +85,15 @@ class Network:
     options: Options
     lanes: pd.DataFrame
     suppliers: pd.DataFrame
+    prices: PriceLines
     days: LinkDays
     horizon: int
     bucket_days: int
     key_rows: I64
     demanded: Bools
     volume: F64
+    sellable_days: F64
+    last_sale: Days
     notes: tuple[Message, ...]
 
     def __post_init__(self) -> None:

@@ -23,6 +23,7 @@ _SORTED_BY = {
     "orders": ["item_id", "location_id", "order_date", "source_id"],
     "transfers": ["item_id", "dest_id", "order_date", "origin_id"],
     "planned": ["item_id", "location_id", "order_date", "source_id"],
+    "supplier_orders": ["source_id", "location_id", "order_date"],
     "targets": ["item_id", "location_id"],
     "forecast": ["item_id", "location_id", "date"],
     "projection": ["item_id", "location_id", "date"],

@@ -83,7 +83,7 @@ def make_plan(
     work = [_work(part, network, panel, fitted, presale, config) for part in split]
     parts = _decide([replace(one, explain=explain) for one in work], run)
     told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes)
-    notes = (*span_notes, *network.notes, *panel_notes, *told)
+    notes = (*span_notes, *network.notes, *panel_notes, *told, *(note for part in parts for note in part.notes))
     alerts = join_alerts(network, parts, split, late_inbound(tables, network), config.alerts)
     return Plan(
         as_of=str(network.calendar.as_of),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,18 +14,21 @@ from engine.forecast.factors import Explain
 from engine.forecast.streams import Streams
 from engine.forecast.summary import forecast_table
 from engine.forecast.types import Fitted, SamplePaths
+from engine.messages import Message
 from engine.network.decide import Decision, solve_network
 from engine.network.planned import planned_lines, projected_cells, projection_rows
 from engine.network.presale import Presale
 from engine.network.presale_allocation import presale_allocations
 from engine.network.presale_paths import PresalePaths, presale_paths, reached_late, waiting
 from engine.network.presale_summary import presale_summary
+from engine.network.shelf_life import within_shelf_life
 from engine.network.tiers import tier_demand
 from engine.network.types import Network
 from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
 from engine.plan.forecast_reasons import forecast_reasons
 from engine.plan.lines import order_lines, transfer_lines
 from engine.plan.summary import CellSummary, summarise, weekly_classes
+from engine.plan.supplier_table import supplier_orders_table
 from engine.plan.tables import empty_table
 from engine.plan.types import SolveReport
 from engine.policy.cost import cost_of_orders, own_horizon
@@ -33,7 +36,7 @@ from engine.policy.interval_cost import price_above_cost
 from engine.policy.lead_times import arrival_buckets
 from engine.policy.order_now import OrderCurves, build_curves
 from engine.policy.targets import stock_targets
-from engine.policy.types import I64, Scenarios, StockRule, Targets
+from engine.policy.types import F64, I64, Scenarios, StockRule, Targets
 
 SCOPE = "restock"
 """Enters every line id: the same need has the same id in every plan."""
@@ -72,13 +75,14 @@ class PartWork:
 
 @dataclass(frozen=True)
 class PartResult:
-    """The decided part: its tables, expected costs by term, and what alerts and order-now need."""
+    """The decided part: its tables, expected costs by term, what alerts and order-now need, and what is to be told."""
 
     tables: dict[str, pd.DataFrame]
     costs: dict[str, float]
     solve: SolveReport
     summary: CellSummary
     curves: OrderCurves
+    notes: tuple[Message, ...]
 
 
 def plan_part(work: PartWork) -> PartResult:
@@ -88,8 +92,11 @@ def plan_part(work: PartWork) -> PartResult:
     scenarios, own, presales = draw(work, rule)
     demand = tier_demand(network, scenarios, rule)
     every = demand.all_orders(network.options)
-    targets = stock_targets(network.cells, network.options, every, rule)
-    decision = solve_network(network, demand, rule, targets, config.network, presales)
+    today, perishable, notes = within_shelf_life(network, every, rule)
+    targets = stock_targets(today.cells, today.options, every, rule)
+    expires = perishable[targets.option] & (targets.binding == "maximum")
+    targets = replace(targets, binding=np.where(expires, "shelf-life", targets.binding))
+    decision = solve_network(today, demand, rule, targets, config.network, presales)
     tables = decision_tables(work, targets, decision)
     tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule)
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
@@ -103,6 +110,7 @@ def plan_part(work: PartWork) -> PartResult:
         solve=decision.report,
         summary=summarise(work.panel, work.series, network, decision, config.alerts),
         curves=build_curves(network.cells, network.options, every, rule),
+        notes=tuple(notes),
     )
 
 
@@ -133,15 +141,24 @@ def draw(work: PartWork, rule: StockRule) -> tuple[Scenarios, SamplePaths, Presa
 
 
 def decision_tables(work: PartWork, targets: Targets, decision: Decision) -> dict[str, pd.DataFrame]:
-    """Return the tables ``orders``, ``transfers`` and ``targets`` of a part."""
+    """Return the tables of what is decided on a part, and of its targets."""
     cells, options, objective = work.network.cells, work.network.options, work.config.targets.objective
     facts = line_facts(options, targets, decision, objective)
+    options = replace(options, unit_cost=_paid_per_unit(work.network, decision.units))
     inputs = TargetInputs(cells, options, targets, decision, _labels(work), objective)
     return {
         "orders": order_lines(SCOPE, cells, options, facts),
         "transfers": transfer_lines(SCOPE, cells, options, facts),
         "targets": targets_table(inputs),
+        "supplier_orders": supplier_orders_table(decision.supplier_orders),
     }
+
+
+def _paid_per_unit(network: Network, units: F64) -> F64:
+    """Return the price of a unit of each option as decided, price breaks included, shape (m,)."""
+    price = network.options.unit_cost
+    used = (units > 0) & network.prices.stepped
+    return np.where(used, np.divide(network.prices.paid(units), units, out=price.copy(), where=used), price)
 
 
 def cost_terms(network: Network, decision: Decision, rule: StockRule) -> dict[str, float]:
@@ -158,6 +175,8 @@ def cost_terms(network: Network, decision: Decision, rule: StockRule) -> dict[st
         "backorder": float(cost.backorder.sum()),
         "left-over": float(cost.left_over.sum()),
         "price-above-cost": float(extra[~lane].sum()),
+        "price-break": float((network.prices.paid(units) - options.unit_cost * units).sum()),
+        "order": decision.supplier_orders.paid_for_orders,
         "lane": float(extra[lane].sum()),
         "trip": float(network.lanes["trip_cost"].to_numpy(np.float64)[made["lane"].to_numpy(np.int64)].sum()),
     }

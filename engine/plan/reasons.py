@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.network.supplier_types import REASON_CODES as SUPPLIER_ORDER_CODES
 from engine.network.types import BINDING
 from engine.policy.types import F64, I64, Cells, Options, Targets, Texts
 
@@ -23,6 +24,7 @@ OWN_RULES: Mapping[str, str] = MappingProxyType(
         "multiple": "lot-multiple",
         "maximum": "lot-maximum",
         "max-stock": "shelf-limit",
+        "shelf-life": "shelf-life",
     }
 )
 """What bound a cell's own decision (`Targets.binding`) to the rule that is told."""
@@ -31,8 +33,9 @@ RULES = tuple(dict.fromkeys((*BINDING.values(), *OWN_RULES.values())))
 REASON_CODES = (
     *(f"{kind}-{rule}" for kind in ("order", "transfer") for rule in RULES),
     *("stock-ordered", "stock-enough", "stock-held-back"),
+    *SUPPLIER_ORDER_CODES,
 )
-"""Every reason code of order lines, transfer lines and targets."""
+"""Every reason code of order lines, transfer lines, targets and supplier orders."""
 
 
 @dataclass(frozen=True)

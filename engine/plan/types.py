@@ -33,6 +33,11 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
             "line_id": "text", "kind": "text", "item_id": "text", "source_id": "text", "location_id": "text",
             "units": "units", "order_date": "date", "available_date": "date",
         },
+        "supplier_orders": {
+            "source_id": "text", "location_id": "text", "order_date": "date", "status": "text", "n_lines": "whole",
+            "units": "units", "value": "money", "volume": "number", "asked_units": "units", "asked_value": "money",
+            "asked_volume": "number", "order_cost": "money", "cost_of_waiting": "money", "gap": "money", **_LINE_END,
+        },
         "presale_allocations": {
             "presale_id": "text", "item_id": "text", "region": "text", "location_id": "text",
             "units": "units", "supply_kind": "text", "line_id": "text", "promised_date": "date", **_LINE_END,
@@ -82,6 +87,7 @@ PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "orders": ("line_id",),
         "transfers": ("line_id",),
         "planned": ("line_id",),
+        "supplier_orders": ("source_id", "location_id", "order_date"),
         "presale_summary": ("presale_id", "item_id"),
         "targets": ("item_id", "location_id"),
         "forecast": ("item_id", "location_id", "date"),

@@ -45,7 +45,7 @@ def outlook(cells: Cells, options: Options, scenarios: Scenarios, rule: StockRul
     cover = np.zeros(cells.n_cells)
     if rule.objective in ("cycle_service", "fill_rate"):
         return Outlook(np.zeros(cells.n_cells), cover)
-    so_far = _mean_demand_so_far(scenarios.paths)
+    so_far = mean_demand_so_far(scenarios.paths)
     daily = _daily(cells, so_far, rule)
     if rule.objective == "days_of_cover":
         edges = _edges(rule, scenarios.horizon)
@@ -53,14 +53,14 @@ def outlook(cells: Cells, options: Options, scenarios: Scenarios, rule: StockRul
         cell = options.cell[rows]
         start = edges[np.minimum(options.next_arrival[rows], scenarios.horizon)]
         later = np.where(cells.end_bucket < scenarios.horizon, 0.0, daily)[cell]
-        cover[cell] = _demand_by(start + cells.target[cell], edges, so_far[cell], later)
-        cover[cell] -= _demand_by(start, edges, so_far[cell], later)
+        cover[cell] = demand_by(start + cells.target[cell], edges, so_far[cell], later)
+        cover[cell] -= demand_by(start, edges, so_far[cell], later)
     return Outlook(daily, cover)
 
 
 def daily_demand(cells: Cells, paths: F32, rule: StockRule) -> F64:
     """Return mean demand per day over the horizon, up to each item's end, shape (n,)."""
-    return _daily(cells, _mean_demand_so_far(paths), rule)
+    return _daily(cells, mean_demand_so_far(paths), rule)
 
 
 def _daily(cells: Cells, so_far: F64, rule: StockRule) -> F64:
@@ -76,7 +76,7 @@ def _edges(rule: StockRule, horizon: int) -> F64:
     return edges
 
 
-def _mean_demand_so_far(paths: F32) -> F64:
+def mean_demand_so_far(paths: F32) -> F64:
     """Return mean demand before the start of each bucket, shape (n, horizon + 1)."""
     so_far = np.zeros((len(paths), paths.shape[2] + 1))
     size = 64
@@ -86,7 +86,7 @@ def _mean_demand_so_far(paths: F32) -> F64:
     return so_far
 
 
-def _demand_by(day: F64, edges: F64, so_far: F64, later: F64) -> F64:
+def demand_by(day: F64, edges: F64, so_far: F64, later: F64) -> F64:
     """Return mean demand from ``as_of`` to a day (r,), even within a bucket; ``later`` a day beyond the edges."""
     inside = np.minimum(day, edges[-1])
     bucket = np.clip(np.searchsorted(edges, inside, side="right") - 1, 0, len(edges) - 2)

@@ -289,7 +289,7 @@ class Targets:
         The decision before lot rules and ``max_stock``.
     binding
         The rule that moved ``order_units`` from the objective's own answer: "" (none), "owed", "min-stock",
-        "minimum", "multiple", "maximum" or "max-stock".
+        "minimum", "multiple", "maximum", "max-stock" or "shelf-life" (`engine.network.shelf_life`).
     """
 
     option: I64

@@ -77,6 +77,9 @@ def _grids(plan: Plan, tables: Tables) -> dict[str, Grid]:
         "orders": dearest("orders", (*item, "source_id", "location_id", "units", "value", *dates, "reason")),
         "transfers_by_lane": by_source(tables["transfers"], ("origin_id", "dest_id"), catalogue, "transfers"),
         "transfers": dearest("transfers", (*item, "origin_id", "dest_id", "units", *dates, "reason")),
+        "supplier_orders": shown(
+            "supplier_orders", ("source_id", "location_id", "order_date", "units", "value", "status", "reason"), _N_ROWS
+        ),
         "presale": shown(
             "presale_allocations",
             ("presale_id", *item, "region", "location_id", "units", "supply_kind", "promised_date", "reason"),

@@ -23,6 +23,7 @@ MAX_ROWS = 20_000
 _SHEETS: Mapping[str, str] = {
     "orders": "value",
     "transfers": "value",
+    "supplier_orders": "value",
     "presale_allocations": "units",
     "presale_summary": "units",
     "alerts": "money_at_stake",

@@ -140,8 +140,8 @@ def test_a_neighbour_keeps_what_its_target_needs_until_its_own_order_lands(held,
 
 def test_a_region_whose_own_link_is_closed_is_helped():
     network = network_of("cycle_service", ["A"], [(40, 200, 0)], lateral_trip=0.0)
-    options = network.options.take(np.delete(np.arange(network.options.n_options), option(network, "C", "R2")))
-    closed = replace(network, options=options)
+    kept = np.delete(np.arange(network.options.n_options), option(network, "C", "R2"))
+    closed = replace(network, options=network.options.take(kept), prices=network.prices.take(kept))
     decision = decide(closed, "cycle_service")[3]
     assert decision.units[option(closed, "R1", "R2")] > 0
 
