@@ -26,9 +26,8 @@ from engine.network.run_down import pooled_stock
 from engine.network.types import Network
 from engine.plan.assemble import assumption_tables
 from engine.plan.join import join_alerts, join_costs, join_curves_by_key, join_solves, join_tables, late_inbound
-from engine.plan.mix import MixedPlan, with_mix
+from engine.plan.mix import unmixed, with_mix
 from engine.plan.part import PartResult, PartWork, plan_part
-from engine.plan.tables import empty_table
 from engine.plan.types import Plan
 from engine.tables import Tables
 
@@ -83,18 +82,20 @@ def make_plan(
     presale = presale_demand(tables, network, config, Streams(config.seed))
     split = network_parts(network)
     work = [_work(part, network, panel, fitted, presale, config) for part in split]
-    mixed = MixedPlan(work, empty_table("stock_to_service"), ())
+    mixed = unmixed(work, network)
     if config.targets.aggregate.asked and work:
         mixed = with_mix(work, split, network, tables.known_on(network.calendar.as_of), run)
     parts = _decide([replace(one, explain=explain) for one in mixed.work], run)
-    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes, *mixed.notes)
+    joined = join_tables(parts)
+    mix_notes = (*mixed.notes, *mixed.after_limits(joined["targets"], network))
+    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes, *mix_notes)
     notes = (*span_notes, *network.notes, *panel_notes, *told)
     alerts = join_alerts(network, parts, split, late_inbound(tables, network), config.alerts)
     return Plan(
         as_of=str(network.calendar.as_of),
         bucket=network.calendar.bucket,
         tables={
-            **join_tables(parts),
+            **joined,
             "alerts": alerts,
             "costs": join_costs(parts),
             "stock_to_service": mixed.table,

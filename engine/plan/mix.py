@@ -25,7 +25,7 @@ from engine.network.parts import NetworkPart
 from engine.network.terms import align, counted, own_targets
 from engine.network.types import Network
 from engine.plan.part import PartWork, draw, stock_rule
-from engine.plan.tables import plan_table
+from engine.plan.tables import empty_table, plan_table
 from engine.policy.mix_curves import CLASSES, LEVELS, MixCurves, Seats, join_mix_curves, mix_curves
 from engine.policy.params import AggregateParams
 from engine.policy.stock_mix import Goal, Ladder, Mix, mix_targets
@@ -57,11 +57,32 @@ class MixWork:
 
 @dataclass(frozen=True)
 class MixedPlan:
-    """Parts with the targets of the mix, the table ``stock_to_service``, and what is to be told."""
+    """Parts with the targets of the mix, the table ``stock_to_service``, and what is to be told.
+
+    ``demand`` (weighted units a day, by cell of the network) and ``share`` are what the mix counts and reaches.
+    """
 
     work: list[PartWork]
     table: pd.DataFrame
     notes: tuple[Message, ...]
+    demand: F64
+    share: float
+
+    def after_limits(self, targets: pd.DataFrame, network: Network) -> tuple[Message, ...]:
+        """Return what is left of the mix once places have shared what trips, givers and suppliers cannot bring."""
+        cell = network.rows_of((targets["item_id"].to_numpy(object), targets["location_id"].to_numpy(object)))
+        demand = self.demand[cell]
+        if not demand.sum() > 0:
+            return ()
+        share = float(demand @ targets["expected_fill_rate"].to_numpy(np.float64) / demand.sum())
+        if share >= self.share - _REACHED:
+            return ()
+        return (Message("stock-mix-after-limits", {"mix": self.share, "reached": share}),)
+
+
+def unmixed(work: list[PartWork], network: Network) -> MixedPlan:
+    """Return the parts as they are, for a plan without an aggregate target."""
+    return MixedPlan(work, empty_table("stock_to_service"), (), np.zeros(network.cells.n_cells), 0.0)
 
 
 def with_mix(
@@ -90,10 +111,14 @@ def with_mix(
     found_targets = mix_targets(ladder.curves, mix)
     free = ~worth.held[ladder.curves.cell] & ~np.isnan(found_targets)
     target[ladder.curves.cell[free]] = found_targets[free]
+    demand = np.zeros(network.cells.n_cells)
+    demand[ladder.curves.cell] = ladder.curves.demand
     return MixedPlan(
         work=[_aimed(one, target[at]) for one, at in zip(work, rows, strict=True)],
         table=stock_to_service(ladder, goal, mix),
         notes=(*notes, *_told(ladder.curves, mix, params)),
+        demand=demand,
+        share=mix.share,
     )
 
 

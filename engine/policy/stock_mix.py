@@ -6,11 +6,11 @@ its own. As hulls are convex, sorting all steps by price once gives the solution
 curve of stock to service.
 
 **What is guaranteed.** With steps that could be taken in part the solution is optimal, and its stock value is a
-``bound`` below which no choice among the cells' points reaches the target (duality; the constraints are nested, so the greedy
-order is optimal: Federgruen and Groenevelt 1986, Operations Research 34). With whole orders every step but the last is
-that solution's; the last gap, of a class's floor and of the aggregate, is closed by the step of least value that
-closes it alone, among those that stand next in some cell. So the value exceeds the bound by less than what
-those closing steps cost, at most one a class and one for all.
+``bound`` below which no choice among the cells' points reaches the target (duality; the constraints are nested, so the
+greedy order is optimal: Federgruen and Groenevelt 1986, Operations Research 34). With whole orders every step but the
+last is that solution's; the last gap, of a class's floor and of the aggregate, is closed by the step of least value
+that closes it alone, among those that stand next in some cell. So the value exceeds the bound by at most what those
+closing steps cost, one a floor and one for all.
 """
 
 from __future__ import annotations

@@ -171,6 +171,11 @@ def test_a_site_that_feeds_others_keeps_its_own_target(demo: Mapping[str, pd.Dat
     assert (rows.loc[at_feeders, "target"] == 0.99).all()
     [left_out] = told(found, "stock-mix-feeders")
     assert left_out["count"] == at_feeders.sum()
+    # Trips and the stock of the feeders do not suffice for all.
+    [after] = told(found, "stock-mix-after-limits")
+    assert after["mix"] == chosen(found)["service"]
+    assert after["reached"] == pytest.approx(promised(found, (~at_feeders).astype(float)), abs=1e-9)
+    assert after["reached"] < after["mix"]
 
 
 def test_parts_and_processes_do_not_show(checked: Tables, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:

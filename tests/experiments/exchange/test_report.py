@@ -99,7 +99,7 @@ def test_the_stock_mix_is_drawn_with_the_plans_own_point(plan, html):
     names = {name: name for name in table["policy"]}
     chart = service_chart("Fill rate", table, names)
     assert [shape.label for shape in chart.shapes] == [*names, "this plan"]
-    # 9,000 of the 15,000 that one axis spans (13,000 in steps of 5,000); 95 % halfway between 90 and 100 % on the other.
+    # 9,000 of the 15,000 that one axis spans (13,000 in steps of 5,000); 95 % halfway from 90 to 100 % on the other.
     x = chart.left + 9000 / 15000 * (chart.right - chart.left)
     y = chart.bottom - 0.05 / 0.1 * (chart.bottom - chart.top)
     assert chart.shapes[-1].path.startswith(f"M{x - 4:.1f} {y:.1f}")
