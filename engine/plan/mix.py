@@ -132,15 +132,16 @@ def cell_worth(network: Network, tables: Tables, params: AggregateParams) -> tup
         "revenue": cells.unit_price,
         "margin": cells.unit_price - cells.unit_cost,
     }[params.weight]
-    if np.isnan(weight).any():
-        row = int(np.flatnonzero(np.isnan(weight))[0])
+    seated = _seated(network)
+    unpriced = seated & np.isnan(weight)
+    if unpriced.any():
+        row = int(np.flatnonzero(unpriced)[0])
         raise DataError(
             f"An aggregate target by {params.weight} needs a price of every item, by margin also its unit cost",
-            f"{int(np.isnan(weight).sum())} items at locations without, first {keys[0][row]} at {keys[1][row]}",
+            f"{int(unpriced.sum())} items at locations without, first {keys[0][row]} at {keys[1][row]}",
             'Give items.unit_price and items.unit_cost, or set targets.aggregate.weight = "units".',
         )
     own = ~np.isnan(own_targets(align(tables, keys)))
-    seated = _seated(network)
     notes = [
         *counted("stock-mix-price-for-cost", keys, seated & np.isnan(cells.unit_cost) & ~unknown),
         *counted("stock-mix-assumed-value", keys, seated & unknown),
@@ -148,7 +149,7 @@ def cell_worth(network: Network, tables: Tables, params: AggregateParams) -> tup
         *counted("stock-mix-feeders", keys, _feeds(network)),
         *counted("stock-mix-no-weight", keys, seated & ~(weight > 0), weight=params.weight),
     ]
-    return Worth(np.maximum(weight, 0.0), np.where(unknown, 1.0, value), own), notes
+    return Worth(np.where(weight > 0, weight, 0.0), np.where(unknown, 1.0, value), own), notes
 
 
 def part_curves(work: MixWork) -> MixCurves:
@@ -193,7 +194,7 @@ def stock_to_service(ladder: Ladder, goal: Goal, mix: Mix) -> pd.DataFrame:
             "service": np.concatenate([reached, uniform_share]),
             **{f"service_{letter.lower()}": of_class[:, k] for k, letter in enumerate(CLASSES)},
             "stock_value": np.concatenate([[point.value for _, point in kept], uniform.value.ravel()]),
-            "next_unit_value": np.concatenate([[point.price.min() for _, point in kept], none]),
+            "next_unit_value": np.concatenate([[point.price for _, point in kept], none]),
             "chosen": np.array([*(int(point is mix) for _, point in kept), *np.zeros(2 * n, np.int64)]),
         },
     )

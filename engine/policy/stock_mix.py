@@ -44,7 +44,9 @@ class Mix:
     taken
         Steps taken of each cell's ``up``, shape (c,).
     price
-        Price on a weighted unit a day that is short, by class of `CLASSES`, money of stock; at least that over all.
+        Price on a weighted unit a day that is short, over all: stock value of the next one served.
+    price_by_class
+        The same by class of `CLASSES`, where a floor may ask for more.
     value, bound
         Stock value, and a value below which the goal cannot be reached.
     share, share_by_class
@@ -52,7 +54,8 @@ class Mix:
     """
 
     taken: I64
-    price: F64
+    price: float
+    price_by_class: F64
     value: float
     bound: float
     share: float
@@ -75,24 +78,26 @@ class Ladder:
         """Return the least stock value that reaches the goal, or comes as near to it as orders can."""
         steps, curves = self.steps, self.curves
         abc = curves.abc[steps.row]
-        demand, short = (np.bincount(curves.abc, weights=w, minlength=3) for w in (curves.demand, curves.short))
+        n = len(CLASSES)
+        demand, short = (np.bincount(curves.abc, weights=w, minlength=n) for w in (curves.demand, curves.short))
         taken, part = np.zeros(steps.n_steps, dtype=bool), np.zeros(steps.n_steps)
-        price = np.zeros(len(CLASSES))
+        of_class = np.zeros(n)
         for number, letter in enumerate(CLASSES):
             here = np.flatnonzero(abc == number)
             gap = short[number] - (1.0 - goal.floor_by_class.get(letter, 0.0)) * demand[number]
-            price[number] = self._close(here, gap, taken, part)
+            of_class[number] = self._close(here, gap, taken, part)
         everything = np.arange(steps.n_steps)
         gap = float(short.sum()) - (1.0 - goal.share) * float(demand.sum())
-        price = np.maximum(price, self._close(everything, gap, taken, part))
-        left = short - np.bincount(abc[taken], weights=steps.saved[taken], minlength=3)
+        price = self._close(everything, gap, taken, part)
+        left = short - np.bincount(abc[taken], weights=steps.saved[taken], minlength=n)
         return Mix(
             taken=np.bincount(steps.row[taken], minlength=curves.n_cells),
             price=price,
+            price_by_class=np.maximum(of_class, price),
             value=float(curves.value.sum() + steps.value[taken].sum()),
             bound=float(curves.value.sum() + steps.value @ part),
             share=1.0 - float(left.sum()) / max(float(demand.sum()), np.finfo(float).tiny),
-            share_by_class=1.0 - np.divide(left, demand, out=np.full(len(CLASSES), np.nan), where=demand > 0),
+            share_by_class=1.0 - np.divide(left, demand, out=np.full(n, np.nan), where=demand > 0),
         )
 
     def _close(self, rows: I64, gap: float, taken: Bools, part: F64) -> float:
@@ -125,7 +130,8 @@ class Ladder:
         """Return the step of least value that closes the rest alone, among those that stand next in their cells."""
         _, first = np.unique(self.steps.row[fresh], return_index=True)
         next_ones = fresh[np.sort(first)]
-        enough = next_ones[self.steps.saved[next_ones] >= rest]
+        # The first of them does, whatever rounding says.
+        enough = next_ones[self.steps.saved[next_ones] >= min(rest, float(self.steps.saved[fresh[0]]))]
         return int(enough[np.argmin(self.steps.value[enough])])
 
 
@@ -140,7 +146,7 @@ def mix_targets(curves: MixCurves, mix: Mix) -> F64:
     ordered = mix.taken > 0
     target[ordered] = curves.up.fill[(first_up + mix.taken - 1)[ordered]]
     down = curves.down
-    affordable = down.price <= mix.price[curves.abc[down.row]]
+    affordable = down.price <= mix.price_by_class[curves.abc[down.row]]
     n_down = np.bincount(down.row[affordable], minlength=curves.n_cells)
     first_down = np.searchsorted(down.row, np.arange(curves.n_cells))
     kept = ~ordered & (n_down > 0)
