@@ -131,6 +131,10 @@ class Run:
     cancelled: Callable[[], bool] = _never
     sink: BlockSink = field(default_factory=MemorySink)
 
+    def executor_for(self, n_chunks: int) -> Executor:
+        """Return what to map so many chunks with: one does not pay for starting processes."""
+        return self.executor if n_chunks > 1 else Serial()
+
     def step(self, stage: str, done: int, total: int) -> None:
         """Report progress; raise `Cancelled` if the caller asked to stop."""
         self.progress(stage, done, total)

@@ -204,6 +204,7 @@ def example_plan(seed: int = 7) -> Plan:
             ]
         ),
         "costs": costs_table({"holding": 212.4, "shortage": 1310.25, "orders": 120.0, "trips": 90.0}),
+        "stock_to_service": _stock_to_service(),
     }  # fmt: skip
     solve = SolveReport("optimal", 1732.65, 1732.5, 8.7e-5, {"rounds": 6, "nodes": 1})
     return Plan(str(AS_OF), "D", tables, solve, example_curves(world), example_backtest())
@@ -258,6 +259,24 @@ def _supplier_orders() -> SupplierOrders:
         n_lines=np.array([0, 3]),
         periods_ahead=np.zeros(n, dtype=np.int64),
         **{name: np.array(values) for name, values in numbers.items()},
+    )
+
+
+def _stock_to_service() -> pd.DataFrame:
+    service = np.array([0.9, 0.95, 0.98, 0.9, 0.95, 0.98, 0.95])
+    return plan_table(
+        "stock_to_service",
+        {
+            "policy": ["mix"] * 3 + ["uniform-fill-rate"] * 3 + ["uniform-cycle-service"],
+            "setting": service,
+            "service": service,
+            "service_a": service,
+            "service_b": service - 0.02,
+            "service_c": np.full(7, np.nan),
+            "stock_value": np.array([7000.0, 9000.0, 13000.0, 9500.0, 12600.0, 90000.0, 11000.0]),
+            "next_unit_value": np.array([110.0, 240.0, 800.0, *[np.nan] * 4]),
+            "chosen": np.array([0, 1, 0, 0, 0, 0, 0]),
+        },
     )
 
 

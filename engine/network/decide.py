@@ -418,4 +418,4 @@ def _decision(
     code[(units > 0) & ~coupled & (units < asked)] = FAIR_SHARE
     names = np.array([BINDING[number] for number in code.tolist()], dtype=object)
     names = np.where((supplied.rule != "") & (units > 0), supplied.rule, names)
-    return Decision(units, names, waiting, service[0], service[1], sent, report, later, supplied.orders)
+    return Decision(units, names, waiting, service[0], service[1], sent, report, later, supplier_orders=supplied.orders)

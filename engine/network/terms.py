@@ -149,6 +149,11 @@ def _sellable_days(items: pd.DataFrame) -> F64:
     return np.where(np.isnan(left), np.inf, np.maximum(left, 0.0))
 
 
+def own_targets(frames: CellFrames) -> F64:
+    """Return the service target of each cell's own row, or its item's; NaN where neither is given."""
+    return _first_given(number(frames.pairs, "service_target"), number(frames.items, "service_target"))
+
+
 def end_buckets(terms: Terms, calendar: Calendar, horizon: int) -> I64:
     """Return the first bucket in which each cell no longer sells, ``horizon`` where it goes on selling."""
     dates = terms.end_date.to_numpy().astype("datetime64[D]")
@@ -196,8 +201,10 @@ def _targets(config: PlanConfig, frames: CellFrames, abc: Texts, feeders: Bools)
     if config.targets.objective == "days_of_cover":
         own = _first_given(number(frames.pairs, "cover_days"), number(frames.items, "cover_days"))
         return np.where(np.isnan(own), config.targets.cover_days, own)
-    own = _first_given(number(frames.pairs, "service_target"), number(frames.items, "service_target"))
-    by_class = np.array([config.targets.by_class.get(str(letter), config.targets.service) for letter in abc])
+    own = own_targets(frames)
+    aggregate = config.targets.aggregate
+    service = aggregate.share if aggregate.asked else config.targets.service
+    by_class = np.array([config.targets.by_class.get(str(letter), service) for letter in abc])
     by_class = np.where(feeders, np.maximum(by_class, config.targets.feeder_service), by_class)
     return np.where(np.isnan(own), by_class.astype(np.float64), own)
 

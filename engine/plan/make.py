@@ -12,7 +12,7 @@ from engine.demand.oddities import odd_series, usual_ahead
 from engine.demand.panel import DemandPanel
 from engine.demand.recovered import recovered_notes
 from engine.errors import ConfigError
-from engine.execution import Run, Serial
+from engine.execution import Run
 from engine.forecast.choice import backtest_of
 from engine.forecast.factors import Explain
 from engine.forecast.overrides import with_overrides
@@ -26,6 +26,7 @@ from engine.network.run_down import pooled_stock
 from engine.network.types import Network
 from engine.plan.assemble import assumption_tables
 from engine.plan.join import join_alerts, join_costs, join_curves_by_key, join_tables, late_inbound
+from engine.plan.mix import unmixed, with_mix
 from engine.plan.part import PartResult, PartWork, plan_part
 from engine.plan.types import Plan, joined_report
 from engine.tables import Tables
@@ -81,14 +82,25 @@ def make_plan(
     presale = presale_demand(tables, network, config, Streams(config.seed))
     split = network_parts(network)
     work = [_work(part, network, panel, fitted, presale, config) for part in split]
-    parts = _decide([replace(one, explain=explain) for one in work], run)
-    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes)
+    mixed = unmixed(work, network)
+    if config.targets.aggregate.asked and work:
+        mixed = with_mix(work, split, network, tables.known_on(network.calendar.as_of), run)
+    parts = _decide([replace(one, explain=explain) for one in mixed.work], run)
+    joined = join_tables(parts)
+    mix_notes = (*mixed.notes, *mixed.after_limits(joined["targets"], network))
+    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes, *mix_notes)
     notes = (*span_notes, *network.notes, *panel_notes, *told, *(note for part in parts for note in part.notes))
     alerts = join_alerts(network, parts, split, late_inbound(tables, network), config.alerts)
     return Plan(
         as_of=str(network.calendar.as_of),
         bucket=network.calendar.bucket,
-        tables={**join_tables(parts), "alerts": alerts, "costs": join_costs(parts), **assumption_tables(notes)},
+        tables={
+            **joined,
+            "alerts": alerts,
+            "costs": join_costs(parts),
+            "stock_to_service": mixed.table,
+            **assumption_tables(notes),
+        },
         solve=joined_report([part.solve for part in parts]),
         curves=join_curves_by_key(parts),
         backtest=backtest_of(fitted),
@@ -113,11 +125,9 @@ def _work(
 
 
 def _decide(work: list[PartWork], run: Run) -> list[PartResult]:
-    # One part does not pay for starting processes.
-    executor = run.executor if len(work) > 1 else Serial()
     run.step("decide", 0, len(work))
     results = []
-    for result in executor.map(plan_part, work):
+    for result in run.executor_for(len(work)).map(plan_part, work):
         results.append(result)
         run.step("decide", len(results), len(work))
     return results

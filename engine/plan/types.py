@@ -73,6 +73,10 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
         "assumptions": {"assumption_code": "text", "assumption_values": "text", "count": "whole"},
         "assumption_details": {"assumption_code": "text", "assumption_values": "text", "count": "whole"},
         "costs": {"term": "text", "value": "money"},
+        "stock_to_service": {
+            "policy": "text", "setting": "share", "service": "share", "service_a": "share", "service_b": "share",
+            "service_c": "share", "stock_value": "money", "next_unit_value": "money", "chosen": "whole",
+        },
     }
 )  # fmt: skip
 """Columns and kinds of every table of a plan; ``forecast`` also has one column per quantile (q0.05, ...).
@@ -97,6 +101,7 @@ PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "assumptions": ("assumption_code",),
         "assumption_details": ("assumption_code", "assumption_values"),
         "costs": ("term",),
+        "stock_to_service": ("policy", "setting"),
     }
 )
 """Columns that identify a row; a table without an entry may repeat rows."""

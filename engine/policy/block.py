@@ -84,7 +84,11 @@ class RawOrder:
 
 def raw_order(block: Block) -> RawOrder:
     """Return the least orders, in whole steps."""
-    needs, aim, rule = block.needs, block.aim, block.rule
+    return least_orders(block.needs, block.aim, block.rule)
+
+
+def least_orders(needs: Needs, aim: Aim, rule: StockRule) -> RawOrder:
+    """Return the least orders that meet an aim, in whole steps."""
     enough = np.maximum((needs.peak - needs.base).max(axis=1), 0.0)
 
     def least(met: Meets, high: F64) -> F64:

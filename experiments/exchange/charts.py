@@ -1,11 +1,11 @@
-"""Geometry of the report's charts: forecast fans and stock projections as SVG paths.
+"""Geometry of the report's charts: forecast fans, stock projections and stock against service, as SVG paths.
 
 Only shapes and labels are made here; the template draws them, and its style sheet colours them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from experiments.exchange.catalogue import plain_number
 WIDTH, HEIGHT = 460, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 10, 24
 _N_DATE_TICKS = 5
+_WIDEST = 2.5
 
 Floats = npt.NDArray[np.float64]
 
@@ -142,6 +143,51 @@ def stock_chart(title: str, projection: pd.DataFrame) -> Chart:
     description = f"Mean stock is lowest on {_iso(dates[lowest])}, with {left} units."
     shown = tuple(shape for shape in shapes if shape.path)
     return Chart(title, description, shown, _date_ticks(frame), y_ticks, None)
+
+
+def service_chart(title: str, table: pd.DataFrame, names: Mapping[str, str]) -> Chart:
+    """Return fill rate against stock value: a line a policy, and the plan's own point.
+
+    Parameters
+    ----------
+    table
+        The table ``stock_to_service``; one row chosen. Points of more than `_WIDEST` times the plan's stock value are
+        left out, so that the plan's surroundings can be seen.
+    names
+        Legend by policy.
+    """
+    plan = table[table["chosen"] == 1].iloc[0]
+    shown = table[table["stock_value"] <= _WIDEST * max(float(plan["stock_value"]), 1.0)]
+    lowest = float(np.floor(float(shown["service"].min()) * 10) / 10) if len(shown) else 0.0
+    lowest = min(max(lowest, 0.0), 0.9)
+    step = _nice_step(max(float(shown["stock_value"].max()), 1.0))
+    n_steps = int(np.ceil(max(float(shown["stock_value"].max()), step) / step))
+    frame = _Frame(0.0, step * n_steps, 1.0 - lowest)
+    shapes = []
+    for policy, rows in shown.groupby("policy", sort=False):
+        points = rows.sort_values(["stock_value", "service"])
+        value, service = (points[name].to_numpy(np.float64) for name in ("stock_value", "service"))
+        shapes.append(Shape(frame.line(value, service - lowest), f"line {policy}", names[str(policy)]))
+    x = float(frame.x(np.array([plan["stock_value"]]))[0])
+    y = float(frame.y(np.array([plan["service"] - lowest]))[0])
+    shapes.append(Shape(f"M{x - 4:.1f} {y:.1f}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z", "band mix-chosen", "this plan"))
+    values = np.arange(n_steps + 1, dtype=np.float64) * step
+    levels = np.linspace(lowest, 1.0, 5)
+    description = (
+        f"The plan reaches a fill rate of {plain_number(float(plan['service']) * 100)}% "
+        f"with a mean stock value of {plain_number(float(plan['stock_value']))}."
+    )
+    return Chart(
+        title,
+        description,
+        tuple(shapes),
+        tuple(Tick(round(float(a), 1), plain_number(float(v))) for a, v in zip(frame.x(values), values, strict=True)),
+        tuple(
+            Tick(round(float(a), 1), f"{plain_number(float(v) * 100)}%")
+            for a, v in zip(frame.y(levels - lowest), levels, strict=True)
+        ),
+        None,
+    )
 
 
 _PROJECTED = ("stock_mean", "stock_q0.05", "stock_q0.95", "inbound", "ordered")

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from engine.plan.types import CONTRACT_VERSION, Plan
 from experiments.exchange.catalogue import Catalogue, plain_number, read_catalogue
+from experiments.exchange.charts import Chart, service_chart
 from experiments.exchange.plan_meta import PlanMeta
 from experiments.exchange.report_data import (
     Grid,
@@ -54,6 +55,7 @@ def render_report(plan: Plan, tables: Tables, meta: PlanMeta, history: pd.DataFr
         totals=totals(tables),
         grids=_grids(plan, tables),
         cards=item_cards(tables, items_that_matter(tables), meta, history),
+        mix_chart=_mix_chart(tables["stock_to_service"]),
         gap=plain_number(plan.solve.gap * 100),
     )
 
@@ -71,6 +73,7 @@ def _grids(plan: Plan, tables: Tables) -> dict[str, Grid]:
 
     dates = ("order_date", "available_date")
     item = ("item_id", "item_name") if "item_name" in tables["orders"] else ("item_id",)
+    mix = tables["stock_to_service"]
     return {
         "alerts": shown("alerts", ("rank", *item, "location_id", "alert", "money_at_stake"), _N_ALERTS),
         "orders_by_source": by_source(tables["orders"], ("source_id",), catalogue, "orders"),
@@ -88,10 +91,28 @@ def _grids(plan: Plan, tables: Tables) -> dict[str, Grid]:
         "presale_summary": shown("presale_summary", ("presale_id", *item, *_PRESALE_WORTH), _N_ROWS),
         "costs": grid(_worded_terms(tables["costs"], catalogue), ("term", "value"), _N_ROWS, catalogue, "costs"),
         "assumptions": shown("assumptions", ("assumption", "count"), _N_ROWS),
+        "stock_to_service": grid(
+            mix.assign(policy=_policies(mix, catalogue), chosen=mix["chosen"] == 1),
+            ("policy", "setting", "service", "service_a", "service_b", "service_c", "stock_value", "chosen"),
+            _N_ROWS,
+            catalogue,
+            "stock_to_service",
+        ),
         "effects": effects_grid(tables["assumption_details"], _N_ROWS, catalogue),
         "backtest": backtest_grid(plan.backtest, _N_ROWS, catalogue),
         "value_added": value_added_grid(plan.backtest, _N_ROWS, catalogue),
     }
+
+
+def _policies(mix: pd.DataFrame, catalogue: Catalogue) -> pd.Series:
+    return mix["policy"].map(lambda policy: catalogue.words[f"policy-{policy}"])
+
+
+def _mix_chart(mix: pd.DataFrame) -> Chart | None:
+    if mix.empty:
+        return None
+    names = dict(zip(mix["policy"], _policies(mix, read_catalogue()), strict=True))
+    return service_chart("Fill rate by mean stock value", mix, names)
 
 
 def _worded_terms(costs: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:

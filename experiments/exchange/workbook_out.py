@@ -32,6 +32,7 @@ _SHEETS: Mapping[str, str] = {
     "assumptions": "",
     "assumption_details": "",
     "costs": "",
+    "stock_to_service": "",
 }
 _FORMATS: Mapping[Kind, str] = {
     "units": "#,##0.##",

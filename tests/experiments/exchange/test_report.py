@@ -11,7 +11,7 @@ from engine.plan.assemble import assumption_tables
 from engine.plan.tables import empty_table
 from engine.plan.types import PLAN_TABLES, SolveReport
 from experiments.exchange.catalogue import read_catalogue
-from experiments.exchange.charts import fan_chart, stock_chart
+from experiments.exchange.charts import fan_chart, service_chart, stock_chart
 from experiments.exchange.plan_meta import PlanMeta, with_item_names
 from experiments.exchange.plan_writer import worded_tables
 from experiments.exchange.report import render_report
@@ -90,8 +90,30 @@ def test_alerts_come_in_the_order_of_their_rank(plan, html):
 
 
 def test_the_items_that_matter_have_two_charts_each(html):
-    assert html.count("<svg") == 2 * 12
+    assert html.count("<svg") == 2 * 12 + 1
     assert html.count('class="card"') == 12
+
+
+def test_the_stock_mix_is_drawn_with_the_plans_own_point(plan, html):
+    table = plan.tables["stock_to_service"]
+    names = {name: name for name in table["policy"]}
+    chart = service_chart("Fill rate", table, names)
+    assert [shape.label for shape in chart.shapes] == [*names, "this plan"]
+    # 9,000 of the 15,000 that one axis spans (13,000 in steps of 5,000); 95 % halfway from 90 to 100 % on the other.
+    x = chart.left + 9000 / 15000 * (chart.right - chart.left)
+    y = chart.bottom - 0.05 / 0.1 * (chart.bottom - chart.top)
+    assert chart.shapes[-1].path.startswith(f"M{x - 4:.1f} {y:.1f}")
+    # What costs many times as much would press the rest against the edge.
+    assert chart.shapes[1].path.count("L") == 1
+    assert "fill rate of 95%" in chart.description
+    assert "One fill rate for all" in html
+    assert '<section id="mix">' in html
+
+
+def test_without_an_aggregate_target_no_mix_is_shown(plan):
+    tables = named(plan) | {"stock_to_service": plan.tables["stock_to_service"].head(0)}
+    found = render_report(plan, tables, META, example_history())
+    assert "Stock to service" not in found
 
 
 def test_each_item_that_matters_says_what_its_forecast_is_made_of(html):

@@ -28,9 +28,8 @@ def made(tmp_path_factory):
 
 def test_there_is_a_sheet_for_each_decision_table(made):
     assert made[1].sheetnames == [
-        "summary", "orders", "transfers", "supplier_orders", "presale_allocations", "presale_summary", "alerts", "targets",
-        "planned",
-        "assumptions", "assumption_details", "costs",
+        "summary", "orders", "transfers", "supplier_orders", "presale_allocations", "presale_summary", "alerts",
+        "targets", "planned", "assumptions", "assumption_details", "costs", "stock_to_service",
     ]  # fmt: skip
 
 
