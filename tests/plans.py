@@ -11,7 +11,7 @@ from engine.demand.calendar import Calendar
 from engine.forecast.summary import forecast_table
 from engine.forecast.types import SamplePaths
 from engine.messages import Message
-from engine.plan.alerts import AlertInputs, LateInbound, alerts
+from engine.plan.alerts import AlertInputs, LateInbound, OpenOrderAlerts, alerts
 from engine.plan.assemble import (
     CellLabels,
     TargetInputs,
@@ -148,6 +148,11 @@ def example_alert_inputs(world: World) -> AlertInputs:
         cells=cells, edges=days, mean_demand=world.paths.mean(axis=1, dtype=np.float64), next_arrival=until,
         stock_out_probability=probability, expected_short=short,
         sales=SalesFacts(recent, usual.astype(float), unsold), late=late,
+        changes=OpenOrderAlerts(
+            np.array([5, 9]), np.array(["PO-1009", "PO-1011"], dtype=object), np.array(["1", "1"], dtype=object),
+            np.array(["advance", "cancel"], dtype=object), np.array([48.0, 24.0]), np.array([48.0, 0.0]),
+            np.array([AS_OF + 20, AS_OF + 12]), np.array([AS_OF + 9, AS_OF + 12]), np.array([88.5, 31.25]),
+        ),
     )  # fmt: skip
 
 
@@ -185,6 +190,7 @@ def example_plan(seed: int = 7) -> Plan:
         "orders": order_lines("main", cells, options, facts),
         "transfers": transfer_lines("main", cells, options, facts),
         "planned": _planned(world),
+        "open_order_changes": _open_order_changes(),
         "presale_allocations": _presale(),
         "targets": targets_table(
             TargetInputs(cells, options, targets, decided, labels, "cycle_service")
@@ -236,6 +242,36 @@ def _planned(world: World) -> pd.DataFrame:
             "available_date": options.next_available_date[rows],
         },
     )
+
+
+def _open_order_changes() -> pd.DataFrame:
+    units = np.array([48.0, 24.0])
+    return plan_table(
+        "open_order_changes",
+        {
+            "order_id": np.array(["PO-1009", "PO-1011"], dtype=object),
+            "line_no": np.array(["1", "1"], dtype=object),
+            "item_id": np.array(ITEMS[1:3], dtype=object),
+            "location_id": np.full(2, "DC", dtype=object),
+            "source_id": np.full(2, "NINGBO", dtype=object),
+            "change": np.array(["advance", "cancel"], dtype=object),
+            "units": units,
+            "proposed_units": np.array([48.0, 0.0]),
+            "due_date": np.array([AS_OF + 20, AS_OF + 12]),
+            "proposed_date": np.array([AS_OF + 9, AS_OF + 12]),
+            "gain": np.array([88.5, 31.25]),
+            "reason_code": np.array(["open-advance", "open-cancel"], dtype=object),
+            "reason_values": json_rows(
+                {
+                    "units": units, "proposed_units": np.array([48.0, 0.0]),
+                    "due": np.array([AS_OF + 20, AS_OF + 12]), "proposed": np.array([AS_OF + 9, AS_OF + 12]),
+                    "gain": np.array([88.5, 31.25]), "unmet_saved": np.array([90.0, 0.0]),
+                    "unmet_added": np.zeros(2), "keeping_saved": np.array([0.0, 31.25]),
+                    "keeping_added": np.array([1.5, 0.0]), "threshold": np.full(2, 10.0),
+                }
+            ),
+        },
+    )  # fmt: skip
 
 
 def _presale() -> pd.DataFrame:

@@ -175,7 +175,7 @@ def _help(
     _, item = np.unique(network.cells.item_id.astype(str), return_inverse=True)
     item_of = item[options.cell]
     related = np.flatnonzero(np.isin(item_of, item_of[secondary]))
-    cells = _priced_cells(network, demand, rule, np.unique(options.cell[related]))
+    cells = priced_cells(network, demand, rule, np.unique(options.cell[related]))
     # Beyond its next order a cell is not short for good: that order answers for it.
     cost = SampleCost(cells, options, demand.later, help_horizon(cells, options, demand.later, rule), rule, related)
     curbed = start < own
@@ -191,7 +191,7 @@ def _help(
     return np.where(secondary, none, 0.0), solution.report, taking_part
 
 
-def _priced_cells(network: Network, demand: TierDemand, rule: StockRule, some: I64) -> Cells:
+def priced_cells(network: Network, demand: TierDemand, rule: StockRule, some: I64) -> Cells:
     """Return the cells with unmet demand priced at what targets imply (as given where no target is held)."""
     cells, options = network.cells, network.options
     chosen = options.primary & np.isin(options.cell, some)

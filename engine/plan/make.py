@@ -20,6 +20,7 @@ from engine.forecast.streams import Streams
 from engine.forecast.succession import with_run_down
 from engine.forecast.types import Fitted, Forecaster
 from engine.network.build import build_network
+from engine.network.open_orders import OpenLines, open_lines
 from engine.network.parts import NetworkPart, network_parts
 from engine.network.presale import Presale, presale_demand
 from engine.network.run_down import pooled_stock
@@ -79,12 +80,13 @@ def make_plan(
     fitted, run_down_notes = with_run_down(fitted, panel, tables, pooled_stock(network))
     fitted, override_notes = with_overrides(fitted, panel, tables, config, run)
     presale = presale_demand(tables, network, config, Streams(config.seed))
+    on_order, on_order_notes = open_lines(tables, network)
     split = network_parts(network)
-    work = [_work(part, network, panel, fitted, presale, config) for part in split]
+    work = [_work(part, network, panel, fitted, (presale, on_order), config) for part in split]
     parts = _decide([replace(one, explain=explain) for one in work], run)
-    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes)
+    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes, *on_order_notes)
     notes = (*span_notes, *network.notes, *panel_notes, *told)
-    alerts = join_alerts(network, parts, split, late_inbound(tables, network), config.alerts)
+    alerts = join_alerts(network, parts, split, late_inbound(tables, network), config)
     return Plan(
         as_of=str(network.calendar.as_of),
         bucket=network.calendar.bucket,
@@ -96,8 +98,14 @@ def make_plan(
 
 
 def _work(
-    part: NetworkPart, network: Network, panel: DemandPanel, fitted: Fitted, presale: Presale, config: PlanConfig
+    part: NetworkPart,
+    network: Network,
+    panel: DemandPanel,
+    fitted: Fitted,
+    orders: tuple[Presale, OpenLines],
+    config: PlanConfig,
 ) -> PartWork:
+    presale, on_order = orders
     series_of_cell = np.full(network.cells.n_cells, -1, dtype=np.int64)
     series_of_cell[network.key_rows] = np.arange(panel.n_series)
     series = series_of_cell[part.cell_rows]
@@ -108,6 +116,7 @@ def _work(
         series=np.where(own, np.cumsum(own) - 1, -1),
         fitted=fitted,
         presale=presale.take(part.cell_rows),
+        open_lines=on_order.take(part.cell_rows, part.option_rows),
         config=config,
     )
 

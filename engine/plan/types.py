@@ -33,6 +33,11 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
             "line_id": "text", "kind": "text", "item_id": "text", "source_id": "text", "location_id": "text",
             "units": "units", "order_date": "date", "available_date": "date",
         },
+        "open_order_changes": {
+            "order_id": "text", "line_no": "text", "item_id": "text", "location_id": "text", "source_id": "text",
+            "change": "text", "units": "units", "proposed_units": "units", "due_date": "date",
+            "proposed_date": "date", "gain": "money", **_LINE_END,
+        },
         "presale_allocations": {
             "presale_id": "text", "item_id": "text", "region": "text", "location_id": "text",
             "units": "units", "supply_kind": "text", "line_id": "text", "promised_date": "date", **_LINE_END,
@@ -76,6 +81,7 @@ PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "orders": ("line_id",),
         "transfers": ("line_id",),
         "planned": ("line_id",),
+        "open_order_changes": ("order_id", "line_no"),
         "targets": ("item_id", "location_id"),
         "forecast": ("item_id", "location_id", "date"),
         "projection": ("item_id", "location_id", "date"),

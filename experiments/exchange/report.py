@@ -73,6 +73,13 @@ def _grids(plan: Plan, tables: Tables) -> dict[str, Grid]:
         "orders": dearest("orders", (*item, "source_id", "location_id", "units", "value", *dates, "reason")),
         "transfers_by_lane": by_source(tables["transfers"], ("origin_id", "dest_id"), catalogue, "transfers"),
         "transfers": dearest("transfers", (*item, "origin_id", "dest_id", "units", *dates, "reason")),
+        "open_orders": grid(
+            tables["open_order_changes"].sort_values("gain", ascending=False, kind="stable"),
+            ("order_id", "line_no", *item, "location_id", "change", "due_date", "gain", "reason"),
+            _N_LINES,
+            catalogue,
+            "open_order_changes",
+        ),
         "presale": shown(
             "presale_allocations",
             ("presale_id", *item, "region", "location_id", "units", "supply_kind", "promised_date", "reason"),

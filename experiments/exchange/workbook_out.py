@@ -23,6 +23,7 @@ MAX_ROWS = 20_000
 _SHEETS: Mapping[str, str] = {
     "orders": "value",
     "transfers": "value",
+    "open_order_changes": "gain",
     "presale_allocations": "units",
     "alerts": "money_at_stake",
     "targets": "protection_demand",
