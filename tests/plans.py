@@ -198,6 +198,7 @@ def example_plan(seed: int = 7) -> Plan:
         "forecast": forecast_table(paths, Calendar("D", AS_OF, 0, HORIZON), levels),
         "projection": _projection(world),
         "forecast_reasons": _forecast_reasons(world),
+        **_changes(),
         "alerts": alerts(example_alert_inputs(world), AlertParams()),
         **assumption_tables(
             [
@@ -272,6 +273,31 @@ def _open_order_changes() -> pd.DataFrame:
             ),
         },
     )  # fmt: skip
+
+
+def _changes() -> dict[str, pd.DataFrame]:
+    effects = {
+        "stock": 14.0,
+        "forecast": -2.0,
+        "buffer": 0.0,
+        "dates": 0.0,
+        "position": 20.0,
+        "expected_position": 34.0,
+    }
+    day = np.array([AS_OF + 3])
+    changes = {
+        **{name: np.array([text], dtype=object) for name, text in (
+            ("line_id", "LMADEUPLINE00003"), ("previous_line_id", "LMADEUPLINE00003"), ("kind", "purchase"),
+            ("item_id", ITEMS[0]), ("source_id", "NINGBO"), ("location_id", "DC"), ("change", "units"),
+            ("reason_code", "changed-stock"),
+        )},
+        "units_before": np.array([24.0]), "units": np.array([36.0]),
+        "order_date_before": day, "order_date": day, "available_date_before": day + 14, "available_date": day + 14,
+        "reason_values": json_rows({name: np.array([value]) for name, value in effects.items()}),
+    }  # fmt: skip
+    measures = {"lines": 12.0, "lines_kept": 11 / 12, "units_kept": 0.9, "new": 0, "gone": 0, "moved": 0, "resized": 1}
+    stability = plan_table("stability", {"measure": list(measures), "value": np.array([*measures.values()], float)})
+    return {"changes": plan_table("changes", changes), "stability": stability}
 
 
 def _presale() -> pd.DataFrame:

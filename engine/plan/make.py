@@ -28,6 +28,7 @@ from engine.network.types import Network
 from engine.plan.assemble import assumption_tables
 from engine.plan.join import join_alerts, join_costs, join_curves_by_key, join_solves, join_tables, late_inbound
 from engine.plan.part import PartResult, PartWork, plan_part
+from engine.plan.tables import empty_table
 from engine.plan.types import Plan
 from engine.tables import Tables
 
@@ -90,7 +91,14 @@ def make_plan(
     return Plan(
         as_of=str(network.calendar.as_of),
         bucket=network.calendar.bucket,
-        tables={**join_tables(parts), "alerts": alerts, "costs": join_costs(parts), **assumption_tables(notes)},
+        tables={
+            **join_tables(parts),
+            "changes": empty_table("changes"),
+            "stability": empty_table("stability"),
+            "alerts": alerts,
+            "costs": join_costs(parts),
+            **assumption_tables(notes),
+        },
         solve=join_solves([part.solve for part in parts]),
         curves=join_curves_by_key(parts),
         backtest=backtest_of(fitted),

@@ -60,6 +60,13 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
         "forecast_reasons": {
             "item_id": "text", "location_id": "text", "until": "date", "level": "units", "mean": "units", **_LINE_END,
         },
+        "changes": {
+            "line_id": "text", "previous_line_id": "text", "kind": "text", "item_id": "text", "source_id": "text",
+            "location_id": "text", "change": "text", "units_before": "units", "units": "units",
+            "order_date_before": "date", "order_date": "date", "available_date_before": "date",
+            "available_date": "date", **_LINE_END,
+        },
+        "stability": {"measure": "text", "value": "number"},
         "alerts": {
             "rank": "whole", "alert_code": "text", "item_id": "text", "location_id": "text", "date": "date",
             "money_at_stake": "money", "alert_values": "text",
@@ -73,7 +80,8 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
 
 ``assumptions`` has one row per code, with how often it was made and the values of its first case;
 ``assumption_details`` has one row per case. The wording columns ``reason``, ``alert`` and ``assumption``
-are added from the catalogues when a plan is written.
+are added from the catalogues when a plan is written. ``changes`` and ``stability`` are empty unless the plan was
+compared with the one before it (`engine.plan.changes`).
 """
 
 PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -86,6 +94,8 @@ PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "forecast": ("item_id", "location_id", "date"),
         "projection": ("item_id", "location_id", "date"),
         "forecast_reasons": ("item_id", "location_id"),
+        "changes": ("line_id",),
+        "stability": ("measure",),
         "alerts": ("rank",),
         "assumptions": ("assumption_code",),
         "assumption_details": ("assumption_code", "assumption_values"),

@@ -80,6 +80,22 @@ def _grids(plan: Plan, tables: Tables) -> dict[str, Grid]:
             catalogue,
             "open_order_changes",
         ),
+        "changes": shown(
+            "changes",
+            (
+                *item,
+                "source_id",
+                "location_id",
+                "change",
+                "units_before",
+                "units",
+                "order_date_before",
+                "order_date",
+                "reason",
+            ),
+            _N_LINES,
+        ),
+        "stability": shown("stability", ("measure", "value"), _N_ROWS),
         "presale": shown(
             "presale_allocations",
             ("presale_id", *item, "region", "location_id", "units", "supply_kind", "promised_date", "reason"),

@@ -28,6 +28,8 @@ _SHEETS: Mapping[str, str] = {
     "alerts": "money_at_stake",
     "targets": "protection_demand",
     "planned": "units",
+    "changes": "",
+    "stability": "",
     "assumptions": "",
     "assumption_details": "",
     "costs": "",
