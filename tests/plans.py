@@ -198,6 +198,7 @@ def example_plan(seed: int = 7) -> Plan:
         "forecast": forecast_table(paths, Calendar("D", AS_OF, 0, HORIZON), levels),
         "projection": _projection(world),
         "forecast_reasons": _forecast_reasons(world),
+        "alternatives": _alternatives(world),
         **_changes(),
         "alerts": alerts(example_alert_inputs(world), AlertParams()),
         **assumption_tables(
@@ -298,6 +299,22 @@ def _changes() -> dict[str, pd.DataFrame]:
     measures = {"lines": 12.0, "lines_kept": 11 / 12, "units_kept": 0.9, "new": 0, "gone": 0, "moved": 0, "resized": 1}
     stability = plan_table("stability", {"measure": list(measures), "value": np.array([*measures.values()], float)})
     return {"changes": plan_table("changes", changes), "stability": stability}
+
+
+def _alternatives(world: World) -> pd.DataFrame:
+    """Three quantities of the first place: the decision, a lot more, and nothing."""
+    decided, lot = float(world.units[0]), 12.0
+    units = np.array([0.0, decided, decided + lot])
+    service = np.array([0.2, 0.96, 0.97])
+    return plan_table(
+        "alternatives",
+        {
+            **{name: np.full(3, text, dtype=object) for name, text in (
+                ("item_id", ITEMS[0]), ("location_id", "DC"), ("source_id", "NINGBO"))},
+            "units": units, "extra_cost": np.array([55.5, 0.0, 1.25]), "expected_cycle_service": service,
+            "expected_fill_rate": service, "expected_service": service, "chosen": np.array([0, 1, 0]),
+        },
+    )  # fmt: skip
 
 
 def _presale() -> pd.DataFrame:

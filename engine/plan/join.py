@@ -28,6 +28,8 @@ _SORTED_BY = {
     "targets": ["item_id", "location_id"],
     "forecast": ["item_id", "location_id", "date"],
     "projection": ["item_id", "location_id", "date"],
+    # The decision's own source stands first, as it comes from its part.
+    "alternatives": ["item_id", "location_id"],
     "forecast_reasons": ["item_id", "location_id"],
     "presale_allocations": ["presale_id", "item_id", "region", "location_id", "supply_kind", "line_id"],
 }

@@ -14,6 +14,7 @@ from engine.forecast.factors import Explain
 from engine.forecast.streams import Streams
 from engine.forecast.summary import forecast_table
 from engine.forecast.types import Fitted, SamplePaths
+from engine.network.alternatives import alternatives
 from engine.network.decide import Decision, priced_cells, solve_network
 from engine.network.open_changes import open_changes
 from engine.network.open_orders import OpenLines
@@ -22,6 +23,7 @@ from engine.network.presale import Presale
 from engine.network.presale_allocation import presale_allocations
 from engine.network.tiers import TierDemand, tier_demand
 from engine.network.types import Network
+from engine.plan.alternative_lines import ALTERNATIVE_CELLS, alternative_lines
 from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
 from engine.plan.forecast_reasons import forecast_reasons
 from engine.plan.lines import order_lines, transfer_lines
@@ -97,6 +99,9 @@ def plan_part(work: PartWork) -> PartResult:
     tables = decision_tables(work, targets, decision)
     tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule)
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
+    most = projected_cells(network, decision, ALTERNATIVE_CELLS)
+    options = alternatives(network, decision, rule, most)
+    tables["alternatives"] = alternative_lines(options, network, rule.objective)
     tables["open_order_changes"] = _open_order_changes(work, demand, decision, rule)
     tables["presale_allocations"] = presale_allocations(work.presale, network, decision, SCOPE)
     tables["forecast"] = forecast_table(own, network.calendar, config.forecast.quantiles)

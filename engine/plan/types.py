@@ -57,6 +57,11 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
             "item_id": "text", "location_id": "text", "date": "date", "stock_mean": "units",
             "stock_q0.05": "units", "stock_q0.95": "units", "inbound": "units", "ordered": "units",
         },
+        "alternatives": {
+            "item_id": "text", "location_id": "text", "source_id": "text", "units": "units", "extra_cost": "money",
+            "expected_cycle_service": "share", "expected_fill_rate": "share", "expected_service": "share",
+            "chosen": "whole",
+        },
         "forecast_reasons": {
             "item_id": "text", "location_id": "text", "until": "date", "level": "units", "mean": "units", **_LINE_END,
         },
@@ -93,6 +98,7 @@ PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "targets": ("item_id", "location_id"),
         "forecast": ("item_id", "location_id", "date"),
         "projection": ("item_id", "location_id", "date"),
+        "alternatives": ("item_id", "location_id", "source_id", "units"),
         "forecast_reasons": ("item_id", "location_id"),
         "changes": ("line_id",),
         "stability": ("measure",),
