@@ -22,7 +22,7 @@ def next_week(tables: Frames, plan: Frames, as_of: pd.Timestamp, days: int = 7) 
     """
     stock = tables["inventory"].set_index(_CELL)["on_hand"].astype(float)
     placed = _placed(plan, as_of, as_of + pd.Timedelta(days=days))
-    due = pd.concat([_due(tables["open_orders"]), placed], ignore_index=True)
+    due = _stacked([_due(tables["open_orders"]), placed])
     sold, closing = [], []
     wanted = _wanted(plan["forecast"], as_of, days)
     for day in pd.date_range(as_of, periods=days):
@@ -58,9 +58,7 @@ def _due(orders: pd.DataFrame) -> pd.DataFrame:
 def _placed(plan: Frames, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
     """Return the plan's lines of the days from ``start`` to before ``end`` as open orders."""
     transfers = plan["transfers"].rename(columns={"origin_id": "source_id", "dest_id": "location_id"})
-    lines = pd.concat(
-        [plan["orders"].assign(kind="purchase"), transfers.assign(kind="transfer"), plan["planned"]], ignore_index=True
-    )
+    lines = _stacked([plan["orders"].assign(kind="purchase"), transfers.assign(kind="transfer"), plan["planned"]])
     lines = lines[(lines["order_date"] >= start) & (lines["order_date"] < end)]
     return pd.DataFrame(
         {
@@ -105,4 +103,9 @@ def _sales(tables: Frames, sold: pd.DataFrame) -> pd.DataFrame:
 
 
 def _joined(table: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([table, more.reindex(columns=table.columns).astype(table.dtypes)], ignore_index=True)
+    return _stacked([table, more.reindex(columns=table.columns).astype(table.dtypes)])
+
+
+def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the frames below each other; what has no rows does not settle types."""
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)

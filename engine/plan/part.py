@@ -167,6 +167,8 @@ def cost_terms(network: Network, decision: Decision, rule: StockRule) -> dict[st
 
 def _open_order_changes(work: PartWork, demand: TierDemand, decision: Decision, rule: StockRule) -> pd.DataFrame:
     network, lines = work.network, work.open_lines
+    if not lines.n_lines:
+        return empty_table("open_order_changes")
     priced = network.cells
     if rule.objective != "cost":
         priced = priced_cells(network, demand, rule, np.unique(lines.cell))
