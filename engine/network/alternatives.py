@@ -10,17 +10,18 @@ they may be why an alternative was not taken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.network.decide import Decision
 from engine.network.expected import SampleCost, cost_changes
-from engine.network.formulate import formulate
-from engine.network.problem import CoupledProblem
+from engine.network.formulate import take_lots, trips_of
+from engine.network.parts import part_of
 from engine.network.tiers import with_arrivals
 from engine.network.types import Network
 from engine.policy.cost import own_horizon
+from engine.policy.interval_cost import price_above_cost
 from engine.policy.lots import Lots, count_down, lots
 from engine.policy.service import expected_service
 from engine.policy.types import F64, I64, Bools, Scenarios, StockRule
@@ -60,29 +61,27 @@ class Alternatives:
 
 @dataclass(frozen=True)
 class _Setting:
-    """The network as decided, its cost, and the charges of its options."""
+    """The items in question as decided: their network, units, demand, cost and charges, by option (m,).
+
+    ``trip`` is what an option's trip costs, ``alone`` whether no other option of the whole network is on it.
+    """
 
     network: Network
-    decision: Decision
+    units: F64
+    demand: Scenarios
     cost: SampleCost
-    problem: CoupledProblem
+    charge: F64
+    trip: F64
+    alone: Bools
     lots: Lots
 
-    def trip(self, rows: I64, units: F64) -> F64:
+    def trips(self, rows: I64, units: F64) -> F64:
         """Return what the trips of options cost (r,) that nobody else is on, if these bring ``units``."""
-        trips = self.problem.trips
-        riders = np.zeros(len(trips.cost))
-        used = (self.decision.units > 0) & (trips.of_option >= 0)
-        np.add.at(riders, trips.of_option[used], 1)
-        cost = np.zeros(len(rows))
-        on_trip = np.flatnonzero((trips.of_option[rows] >= 0) & (units > 0))
-        trip = trips.of_option[rows[on_trip]]
-        cost[on_trip] = np.where(riders[trip] == used[rows[on_trip]], trips.cost[trip], 0.0)
-        return cost
+        return np.where(self.alone[rows] & (units > 0), self.trip[rows], 0.0)
 
     def service(self, rows: I64, units: F64, beside: F64) -> tuple[F64, F64]:
         """Return the services if primary options bring ``units`` (r,) and the others ``beside`` (m,)."""
-        options, demand = self.network.options, self.decision.demand
+        options, demand = self.network.options, self.demand
         cells = with_arrivals(self.network.cells, options, beside)
         part = Scenarios(demand.paths, demand.arrival[rows], demand.next_arrival[rows])
         return expected_service(cells, options.take(rows), part, self.cost.rule, units)
@@ -90,25 +89,48 @@ class _Setting:
 
 def alternatives(network: Network, decision: Decision, rule: StockRule, cells: I64) -> Alternatives:
     """Return the alternatives of some cells (rows in the network's cells), which must have a primary option."""
-    options = network.options
-    primary = network.primary_of[np.unique(cells)]
-    if (primary < 0).any():
-        raise ValueError(f"cells must have a primary option. Got {np.count_nonzero(primary < 0)} without.")
-    horizon = own_horizon(network.cells, options, decision.later, rule)
-    setting = _Setting(
-        network,
-        decision,
-        SampleCost(network.cells, options, decision.later, horizon, rule, np.arange(options.n_options)),
-        formulate(network, decision.later, rule).problem,
-        lots(options.min_units, options.multiple, options.max_units, network.cells.step[options.cell]),
-    )
+    if (network.primary_of[cells] < 0).any():
+        raise ValueError(f"cells must have a primary option. Got {np.sum(network.primary_of[cells] < 0)} without.")
+    item = network.cells.item_id.astype(str)
+    part = part_of(network, np.flatnonzero(np.isin(item, np.unique(item[cells]))))
+    setting = _setting(network, decision, rule, (part.network, part.cell_rows, part.option_rows))
+    primary = part.network.primary_of[np.searchsorted(part.cell_rows, np.unique(cells))]
     parts = [*_quantities(setting, primary), *_sources(setting, primary)]
     joined = Alternatives(*(np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS))
     other = joined.option != joined.primary
-    order = np.lexsort((joined.units, joined.option, other, options.cell[joined.primary]))
+    order = np.lexsort((joined.units, joined.option, other, joined.primary))
     joined = Alternatives(*(getattr(joined, name)[order] for name in _FIELDS))
     same = (np.diff(joined.option, prepend=-1) == 0) & (np.diff(joined.units, prepend=np.nan) == 0)
-    return Alternatives(*(getattr(joined, name)[~same] for name in _FIELDS))
+    found = Alternatives(*(getattr(joined, name)[~same] for name in _FIELDS))
+    return replace(found, option=part.option_rows[found.option], primary=part.option_rows[found.primary])
+
+
+def _setting(network: Network, decision: Decision, rule: StockRule, part: tuple[Network, I64, I64]) -> _Setting:
+    here, cells, rows = part
+    options = here.options
+
+    def of_part(demand: Scenarios) -> Scenarios:
+        return Scenarios(demand.paths[cells], demand.arrival[rows], demand.next_arrival[rows])
+
+    trip, lane = trips_of(network)
+    used = (decision.units > 0) & (trip >= 0)
+    riders = np.bincount(trip[used], minlength=len(lane))
+    on_trip = trip[rows] >= 0
+    price, alone = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
+    price[on_trip] = network.lanes["trip_cost"].to_numpy(dtype=np.float64)[lane[trip[rows[on_trip]]]]
+    alone[on_trip] = riders[trip[rows[on_trip]]] == used[rows[on_trip]]
+    later = of_part(decision.later)
+    horizon = own_horizon(here.cells, options, later, rule)
+    return _Setting(
+        network=here,
+        units=decision.units[rows],
+        demand=of_part(decision.demand),
+        cost=SampleCost(here.cells, options, later, horizon, rule, np.arange(options.n_options)),
+        charge=price_above_cost(here.cells, options),
+        trip=price,
+        alone=alone,
+        lots=lots(options.min_units, options.multiple, options.max_units, here.cells.step[options.cell]),
+    )
 
 
 _FIELDS = tuple(Alternatives.__dataclass_fields__)
@@ -116,9 +138,9 @@ _FIELDS = tuple(Alternatives.__dataclass_fields__)
 
 def _quantities(setting: _Setting, primary: I64) -> list[Alternatives]:
     """Return one block of alternatives for each quantity that is tried, a row a cell."""
-    decided = setting.decision.units
+    decided = setting.units
     now = decided[primary]
-    rules = _take(setting.lots, primary)
+    rules = take_lots(setting.lots, primary)
     count = count_down(now, rules.size)
     step = np.maximum(np.round(_STEP_SHARE * count).astype(np.int64), 1)
     beside = np.where(setting.network.options.primary, 0.0, decided)
@@ -129,8 +151,8 @@ def _quantities(setting: _Setting, primary: I64) -> list[Alternatives]:
     blocks = []
     for units in tried:
         extra = cost_changes(setting.cost, decided, primary, units - now)
-        extra += setting.problem.charge[primary] * (units - now)
-        extra += setting.trip(primary, units) - setting.trip(primary, now)
+        extra += setting.charge[primary] * (units - now)
+        extra += setting.trips(primary, units) - setting.trips(primary, now)
         service = setting.service(primary, units, beside)
         blocks.append(Alternatives(primary, primary, units, extra, *service, chosen=units == now))
     return blocks
@@ -141,12 +163,12 @@ def _sources(setting: _Setting, primary: I64) -> list[Alternatives]:
 
     Of an item one cell at a time gives up its own, and tries one option, so that all else stays as decided.
     """
-    options, decided = setting.network.options, setting.decision.units
+    options, decided = setting.network.options, setting.units
     wanted = primary[decided[primary] > 0]
     other = np.flatnonzero(~options.primary & np.isin(options.cell, options.cell[wanted]))
     place = setting.network.primary_of[options.cell[other]]
     wish = decided[place] + decided[other]
-    units = _take(setting.lots, other).at_least(wish)
+    units = take_lots(setting.lots, other).at_least(wish)
     fits = np.flatnonzero(units >= wish)
     other, place, units = other[fits], place[fits], units[fits]
     _, item = np.unique(setting.network.cells.item_id[options.cell[other]].astype(str), return_inverse=True)
@@ -157,17 +179,13 @@ def _sources(setting: _Setting, primary: I64) -> list[Alternatives]:
         without[own] = 0.0
         extra = cost_changes(setting.cost, decided, own, -decided[own])
         extra += cost_changes(setting.cost, without, rows, then - decided[rows])
-        extra += setting.problem.charge[rows] * (then - decided[rows]) - setting.problem.charge[own] * decided[own]
-        extra += setting.trip(rows, then) - setting.trip(rows, decided[rows]) - setting.trip(own, decided[own])
+        extra += setting.charge[rows] * (then - decided[rows]) - setting.charge[own] * decided[own]
+        extra += setting.trips(rows, then) - setting.trips(rows, decided[rows]) - setting.trips(own, decided[own])
         beside = np.where(options.primary, 0.0, decided)
         beside[rows] = then
         service = setting.service(own, np.zeros(len(own)), beside)
         blocks.append(Alternatives(rows, own, then, extra, *service, chosen=np.zeros(len(own), dtype=bool)))
     return blocks
-
-
-def _take(rules: Lots, rows: I64) -> Lots:
-    return Lots(rules.size[rows], rules.least[rows], rules.most[rows])
 
 
 def _turns(item: I64) -> list[I64]:

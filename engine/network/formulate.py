@@ -45,7 +45,7 @@ class Frame:
 def formulate(network: Network, scenarios: Scenarios, rule: StockRule) -> Frame:
     """Return the coupled problem over all options; ``scenarios`` without today's orders of cells that are fed."""
     options = network.options
-    trip, lane = _trips(network)
+    trip, lane = trips_of(network)
     capacity = network.lanes["trip_capacity_volume"].to_numpy(dtype=np.float64)[lane]
     carried = np.flatnonzero((trip >= 0) & (network.volume[options.cell] > 0))
     carried = carried[np.isfinite(capacity[trip[carried]])]
@@ -114,7 +114,7 @@ def take_lots(all_lots: Lots, rows: I64) -> Lots:
     return Lots(all_lots.size[rows], all_lots.least[rows], all_lots.most[rows])
 
 
-def _trips(network: Network) -> tuple[I64, I64]:
+def trips_of(network: Network) -> tuple[I64, I64]:
     """Return the trip of each option (-1: none) and the lane of each trip; a trip is a lane on a day."""
     options = network.options
     on_lane = options.lane >= 0

@@ -80,7 +80,7 @@ def _lines(found: Explanation, catalogue: Catalogue) -> Iterator[str]:
         yield "Expected later"
         yield from _planned(found.planned)
     if len(found.projection):
-        yield "Stock to come (mean, and what it falls short of in 5 % and 95 % of the cases)"
+        yield "Stock to come: mean, and the range of nine cases in ten"
         yield from _projection(found.projection)
     if len(found.forecast):
         first, last = found.forecast["date"].iloc[0], found.forecast["date"].iloc[-1]
