@@ -4,6 +4,9 @@
 
 The demo world on a day without a presale, with the settings of ``configs/demo.toml`` (and other candidates, if named);
 writes benchmarks/results/stability.md. A line changes if its units, its order day or its day of arrival do.
+
+Measured with seasonal_naive alone: 93 % of the 408 lines of the week change, most by their safety stock. Much of that
+is sampling: another seed on the same data, with 200 paths, moves safety stocks by 17 % on the mean, and 71 % of lines.
 """
 
 from __future__ import annotations
