@@ -15,6 +15,7 @@ from engine.execution import Run, processes
 from engine.plan.make import make_plan
 from engine.plan.types import Plan
 from engine.tables import Tables
+from experiments.compare_plans import read_edition, with_changes
 from experiments.exchange.load import Loaded
 from experiments.exchange.plan_meta import PlanMeta
 from experiments.exchange.plan_writer import write_plan
@@ -43,6 +44,8 @@ class PlanRequest:
         Folder of the results; None: ``home/out/<run id>``.
     home
         Folder of restock's state.
+    since
+        Folder of the plan before this one, to say what changed; None: the plan does not say.
     """
 
     data: str
@@ -54,6 +57,7 @@ class PlanRequest:
     overwrite: bool = False
     track: bool = True
     notice: str = ""
+    since: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def run_plan(request: PlanRequest, run: Run | None = None) -> RunResult:
     run_id = uuid.uuid4().hex
     out = request.out or request.home / "out" / run_id
     refuse_existing(out, request.overwrite)
+    older = None if request.since is None else read_edition(request.since)
     run.step("read", 0, 1)
     loaded = load_data(request.data, settings, request.as_of, request.repairs, request.home)
     tables = loaded.tables
@@ -90,6 +95,8 @@ def run_plan(request: PlanRequest, run: Run | None = None) -> RunResult:
         run = replace(run, executor=executor)
         forecaster = build_forecaster(settings, run)
         plan = make_plan(tables, settings, forecaster, run, parse_date(request.as_of), forecast_factors)
+    if older is not None:
+        plan = replace(plan, tables={**plan.tables, **with_changes(plan, older)})
     run.step("write", 0, 1)
     meta = PlanMeta(
         run_id=run_id,

@@ -12,7 +12,7 @@ from engine.forecast.summary import forecast_table
 from engine.forecast.types import SamplePaths
 from engine.messages import Message
 from engine.network.supplier_types import SupplierOrders
-from engine.plan.alerts import AlertInputs, LateInbound, alerts
+from engine.plan.alerts import AlertInputs, LateInbound, OpenOrderAlerts, alerts
 from engine.plan.assemble import (
     CellLabels,
     TargetInputs,
@@ -150,6 +150,11 @@ def example_alert_inputs(world: World) -> AlertInputs:
         cells=cells, edges=days, mean_demand=world.paths.mean(axis=1, dtype=np.float64), next_arrival=until,
         stock_out_probability=probability, expected_short=short,
         sales=SalesFacts(recent, usual.astype(float), unsold), late=late,
+        changes=OpenOrderAlerts(
+            np.array([5, 9]), np.array(["PO-1009", "PO-1011"], dtype=object), np.array(["1", "1"], dtype=object),
+            np.array(["advance", "cancel"], dtype=object), np.array([48.0, 24.0]), np.array([48.0, 0.0]),
+            np.array([AS_OF + 20, AS_OF + 12]), np.array([AS_OF + 9, AS_OF + 12]), np.array([88.5, 31.25]),
+        ),
     )  # fmt: skip
 
 
@@ -188,6 +193,7 @@ def example_plan(seed: int = 7) -> Plan:
         "transfers": transfer_lines("main", cells, options, facts),
         "planned": _planned(world),
         "supplier_orders": supplier_orders_table(_supplier_orders()),
+        "open_order_changes": _open_order_changes(),
         "presale_allocations": _presale(),
         "presale_summary": _presale_summary(),
         "targets": targets_table(
@@ -196,6 +202,8 @@ def example_plan(seed: int = 7) -> Plan:
         "forecast": forecast_table(paths, Calendar("D", AS_OF, 0, HORIZON), levels),
         "projection": _projection(world),
         "forecast_reasons": _forecast_reasons(world),
+        "alternatives": _alternatives(world),
+        **_changes(),
         "alerts": alerts(example_alert_inputs(world), AlertParams()),
         **assumption_tables(
             [
@@ -278,6 +286,77 @@ def _stock_to_service() -> pd.DataFrame:
             "chosen": np.array([0, 1, 0, 0, 0, 0, 0]),
         },
     )
+
+
+def _open_order_changes() -> pd.DataFrame:
+    units = np.array([48.0, 24.0])
+    return plan_table(
+        "open_order_changes",
+        {
+            "order_id": np.array(["PO-1009", "PO-1011"], dtype=object),
+            "line_no": np.array(["1", "1"], dtype=object),
+            "item_id": np.array(ITEMS[1:3], dtype=object),
+            "location_id": np.full(2, "DC", dtype=object),
+            "source_id": np.full(2, "NINGBO", dtype=object),
+            "change": np.array(["advance", "cancel"], dtype=object),
+            "units": units,
+            "proposed_units": np.array([48.0, 0.0]),
+            "due_date": np.array([AS_OF + 20, AS_OF + 12]),
+            "proposed_date": np.array([AS_OF + 9, AS_OF + 12]),
+            "gain": np.array([88.5, 31.25]),
+            "reason_code": np.array(["open-advance", "open-cancel"], dtype=object),
+            "reason_values": json_rows(
+                {
+                    "units": units, "proposed_units": np.array([48.0, 0.0]),
+                    "due": np.array([AS_OF + 20, AS_OF + 12]), "proposed": np.array([AS_OF + 9, AS_OF + 12]),
+                    "gain": np.array([88.5, 31.25]), "unmet_saved": np.array([90.0, 0.0]),
+                    "unmet_added": np.zeros(2), "keeping_saved": np.array([0.0, 31.25]),
+                    "keeping_added": np.array([1.5, 0.0]), "threshold": np.full(2, 10.0),
+                }
+            ),
+        },
+    )  # fmt: skip
+
+
+def _changes() -> dict[str, pd.DataFrame]:
+    effects = {
+        "stock": 14.0,
+        "forecast": -2.0,
+        "buffer": 0.0,
+        "dates": 0.0,
+        "position": 20.0,
+        "expected_position": 34.0,
+    }
+    day = np.array([AS_OF + 3])
+    changes = {
+        **{name: np.array([text], dtype=object) for name, text in (
+            ("line_id", "LMADEUPLINE00003"), ("previous_line_id", "LMADEUPLINE00003"), ("kind", "purchase"),
+            ("item_id", ITEMS[0]), ("source_id", "NINGBO"), ("location_id", "DC"), ("change", "units"),
+            ("reason_code", "changed-stock"),
+        )},
+        "units_before": np.array([24.0]), "units": np.array([36.0]),
+        "order_date_before": day, "order_date": day, "available_date_before": day + 14, "available_date": day + 14,
+        "reason_values": json_rows({name: np.array([value]) for name, value in effects.items()}),
+    }  # fmt: skip
+    measures = {"lines": 12.0, "lines_kept": 11 / 12, "units_kept": 0.9, "new": 0, "gone": 0, "moved": 0, "resized": 1}
+    stability = plan_table("stability", {"measure": list(measures), "value": np.array([*measures.values()], float)})
+    return {"changes": plan_table("changes", changes), "stability": stability}
+
+
+def _alternatives(world: World) -> pd.DataFrame:
+    """Three quantities of the first place: the decision, a lot more, and nothing."""
+    decided, lot = float(world.units[0]), 12.0
+    units = np.array([0.0, decided, decided + lot])
+    service = np.array([0.2, 0.96, 0.97])
+    return plan_table(
+        "alternatives",
+        {
+            **{name: np.full(3, text, dtype=object) for name, text in (
+                ("item_id", ITEMS[0]), ("location_id", "DC"), ("source_id", "NINGBO"))},
+            "units": units, "extra_cost": np.array([55.5, 0.0, 1.25]), "expected_cycle_service": service,
+            "expected_fill_rate": service, "expected_service": service, "chosen": np.array([0, 1, 0]),
+        },
+    )  # fmt: skip
 
 
 def _presale() -> pd.DataFrame:

@@ -22,6 +22,7 @@ COMMANDS = {
     "forecast": "Forecast demand as a distribution.",
     "plan": "Make a plan: orders, transfers, presale allocations, alerts.",
     "explain": "Say why one item at one location is planned as it is.",
+    "compare": "Say what a plan changes in the one before it, and why.",
     "review": "Compare the overrides of a past plan with what happened.",
     "backtest": "Compare forecasters on the past.",
     "serve": "Start the HTTP service and its worker.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from api.cli.entering import plan_and_enter
@@ -14,9 +16,14 @@ from experiments.run_plan import PlanRequest
 @click.command("plan")
 @reads_data
 @writes_results
+@click.option(
+    "--since",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the plan before this one: the plan then says what changed, and why.",
+)
 @click.option("--no-track", is_flag=True, help="Leave the run out of MLflow.")
 @json_option
-def command(reading: Reading, writing: Writing, no_track: bool, as_json: bool) -> int:
+def command(reading: Reading, writing: Writing, since: Path | None, no_track: bool, as_json: bool) -> int:
     """Make a plan from DATA: a folder, a workbook or a database URL (env:NAME names one)."""
     request = PlanRequest(
         data=reading.data,
@@ -25,6 +32,7 @@ def command(reading: Reading, writing: Writing, no_track: bool, as_json: bool) -
         repairs=reading.repairs,
         out=writing.out,
         overwrite=writing.overwrite,
+        since=since,
         track=not no_track,
         home=home(),
     )

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from api.store.schema import plan_lines
 from engine.plan.types import PLAN_TABLES
 
-BULK_TABLES = ("forecast", "projection")
-"""A row a bucket: these stay in files (`api.store.bulk`)."""
+BULK_TABLES = ("forecast", "projection", "alternatives")
+"""Many rows a series: these stay in files (`api.store.bulk`)."""
 
 LINE_TABLES = tuple(name for name in PLAN_TABLES if name not in BULK_TABLES)
 """The tables whose lines lie in SQL."""

@@ -199,7 +199,7 @@ def _for_presales(
     if not len(presales.cell) or options.primary.all():
         return np.zeros(options.n_options), None
     asked = np.isin(network.cells.item_id, network.cells.item_id[presales.cell])
-    priced = _priced_cells(network, demand, rule, np.flatnonzero(asked))
+    priced = priced_cells(network, demand, rule, np.flatnonzero(asked))
     own_price = network.cells.shortage_cost
     implied = priced.backorder_cost if rule.backordered else priced.shortage_cost
     cells = replace(priced, shortage_cost=np.maximum(own_price, implied))
@@ -267,7 +267,7 @@ def _help(
     _, item = np.unique(network.cells.item_id.astype(str), return_inverse=True)
     item_of = item[options.cell]
     related = np.flatnonzero(np.isin(item_of, item_of[secondary]))
-    cells = _priced_cells(network, demand, rule, np.unique(options.cell[related]))
+    cells = priced_cells(network, demand, rule, np.unique(options.cell[related]))
     # Beyond its next order a cell is not short for good: that order answers for it.
     cost = SampleCost(cells, options, demand.later, help_horizon(cells, options, demand.later, rule), rule, related)
     curbed = start < own
@@ -290,7 +290,7 @@ def _less(frame: Frame, units: F64) -> Frame:
     return replace(frame, problem=replace(problem, limits=replace(problem.limits, bound=bound)))
 
 
-def _priced_cells(network: Network, demand: TierDemand, rule: StockRule, some: I64) -> Cells:
+def priced_cells(network: Network, demand: TierDemand, rule: StockRule, some: I64) -> Cells:
     """Return the cells with unmet demand priced at what targets imply (as given where no target is held)."""
     cells, options = network.cells, network.options
     chosen = options.primary & np.isin(options.cell, some)

@@ -94,7 +94,7 @@ def cost_changes(cost: SampleCost, units: F64, rows: I64, change: F64) -> F64:
     cells, options, scenarios = cost.cells, cost.options, cost.scenarios
     gives = np.flatnonzero(options.origin_cell[rows] >= 0)
     receiver, giver = options.cell[rows], options.origin_cell[rows[gives]]
-    arriving, sent = _flows(cells, options, scenarios, units)
+    arriving, sent = flows(cells, options, scenarios, units)
 
     def terms(at: I64, arriving_there: F64, sent_there: F64, some: CostHorizon) -> ExpectedCost:
         return expected_cost(cells.take(at), scenarios.paths[at], arriving_there, sent_there, some, cost.rule)
@@ -143,7 +143,7 @@ def cost_without(cost: SampleCost, units: F64, problem: CoupledProblem) -> F64:
     return worth - problem.charge * units - _trip_alone(problem, units)
 
 
-def _flows(cells: Cells, options: Options, scenarios: Scenarios, units: F64) -> tuple[F64, F64]:
+def flows(cells: Cells, options: Options, scenarios: Scenarios, units: F64) -> tuple[F64, F64]:
     """Return units arriving, (n, H) or by path (n, n_paths, H), and units sent (n, H)."""
     horizon = scenarios.horizon
     used = np.flatnonzero(units > 0)

@@ -46,7 +46,7 @@ class Frame:
 def formulate(network: Network, scenarios: Scenarios, rule: StockRule) -> Frame:
     """Return the coupled problem over all options; ``scenarios`` without today's orders of cells that are fed."""
     options = network.options
-    trip, capacity, trip_cost = _trips(network)
+    trip, capacity, trip_cost = trips_of(network)
     carried = np.flatnonzero((trip >= 0) & (network.volume[options.cell] > 0))
     carried = carried[np.isfinite(capacity[trip[carried]])]
     numbers, row = np.unique(trip[carried], return_inverse=True)
@@ -114,7 +114,7 @@ def take_lots(all_lots: Lots, rows: I64) -> Lots:
     return Lots(all_lots.size[rows], all_lots.least[rows], all_lots.most[rows])
 
 
-def _trips(network: Network) -> tuple[I64, F64, F64]:
+def trips_of(network: Network) -> tuple[I64, F64, F64]:
     """Return the trip of each option (-1: none), and volume and cost of each trip: a lane on a day.
 
     An order to a supplier with an order cost is a trip too: all its lines share that cost.

@@ -41,3 +41,34 @@ class PresaleParams:
             raise ValueError(f"cancellation_share must lie in [0, 1]. Got {self.cancellation_share} instead.")
         if not 0 <= self.growth_cv <= 2:
             raise ValueError(f"growth_cv must lie in [0, 2]. Got {self.growth_cv} instead.")
+
+
+@dataclass(frozen=True)
+class OpenOrderParams:
+    """When a change of an open order is proposed.
+
+    Parameters
+    ----------
+    frozen_days
+        Lines due within so many days are left alone, and none is moved to a day within them.
+    advance_days
+        Most days by which a line is advanced.
+    increase_share
+        Largest share of its units by which a line is raised.
+    least_gain, least_share
+        A change must save this much money, and this share of the line's value (its units at unit cost).
+    alert_share
+        Share of the line's value from which on the change is also an alert.
+    """
+
+    frozen_days: int = 7
+    advance_days: int = 14
+    increase_share: float = 1.0
+    least_gain: float = 10.0
+    least_share: float = 0.01
+    alert_share: float = 0.10
+
+    def __post_init__(self) -> None:
+        for name in ("frozen_days", "advance_days", "increase_share", "least_gain", "least_share", "alert_share"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be >= 0. Got {getattr(self, name)} instead.")

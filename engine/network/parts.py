@@ -50,7 +50,7 @@ def network_parts(network: Network, n_cells: int = PART_CELLS) -> list[NetworkPa
         size += len(rows)
     if block:
         parts.append(np.concatenate(block))
-    return [_part(network, np.sort(rows)) for rows in parts]
+    return [part_of(network, np.sort(rows)) for rows in parts]
 
 
 def _families(network: Network, item: I64) -> I64:
@@ -77,7 +77,8 @@ def _families(network: Network, item: I64) -> I64:
         family = joined
 
 
-def _part(network: Network, rows: I64) -> NetworkPart:
+def part_of(network: Network, rows: I64) -> NetworkPart:
+    """Return the part of some cells (rows in order), which must be all cells of their items."""
     place = np.full(network.cells.n_cells, -1, dtype=np.int64)
     place[rows] = np.arange(len(rows))
     options = np.flatnonzero(place[network.options.cell] >= 0)

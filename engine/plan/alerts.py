@@ -23,6 +23,8 @@ ALERT_CODES = (
     "dead-stock",
     "late-inbound",
     "sales-jump",
+    "change-order-date",
+    "change-order-units",
 )
 
 # A jump must also stand out from Poisson noise, by so many standard deviations.
@@ -37,6 +39,21 @@ class LateInbound:
     order_id: Texts
     units: F64
     due_date: Days
+
+
+@dataclass(frozen=True)
+class OpenOrderAlerts:
+    """Proposed changes of open orders that matter much, arrays of one length; ``gain`` is money."""
+
+    cell: I64
+    order_id: Texts
+    line_no: Texts
+    change: Texts
+    units: F64
+    proposed_units: F64
+    due_date: Days
+    proposed_date: Days
+    gain: F64
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,8 @@ class AlertInputs:
         How sales went lately.
     late
         Overdue lines.
+    changes
+        Proposed changes of open orders.
     """
 
     cells: Cells
@@ -67,6 +86,7 @@ class AlertInputs:
     expected_short: F64
     sales: SalesFacts
     late: LateInbound
+    changes: OpenOrderAlerts
 
     def __post_init__(self) -> None:
         n, horizon = self.cells.n_cells, len(self.edges) - 1
@@ -105,6 +125,7 @@ def alerts(inputs: AlertInputs, params: AlertParams) -> pd.DataFrame:
       cost.
     - ``sales-jump``: sales of the last ``jump_days`` above ``jump_factor`` times the usual and clear of
       noise: what the forecast of as many days does not foresee of them × shortage cost.
+    - ``change-order-date``, ``change-order-units``: what the proposed change of an open order saves.
     """
     found = [
         _stock_out(inputs, params),
@@ -113,6 +134,8 @@ def alerts(inputs: AlertInputs, params: AlertParams) -> pd.DataFrame:
         _dead(inputs, params),
         _late(inputs),
         _jump(inputs, params),
+        _change(inputs, "change-order-date", ("advance", "postpone")),
+        _change(inputs, "change-order-units", ("increase", "decrease", "cancel")),
     ]
     tables = [_rows(inputs.cells, rule) for rule in found if len(rule.cell)]
     if not tables:
@@ -218,6 +241,20 @@ def _jump(inputs: AlertInputs, params: AlertParams) -> _Found:
     }
     money = np.maximum(recent[cell] - foreseen, 0) * inputs.cells.shortage_cost[cell]
     return _Found("sales-jump", cell, _today(inputs, cell), money, values)
+
+
+def _change(inputs: AlertInputs, code: str, kinds: tuple[str, ...]) -> _Found:
+    changes = inputs.changes
+    row = np.flatnonzero(np.isin(changes.change.astype(str), kinds))
+    values = {
+        "order_id": changes.order_id[row],
+        "line_no": changes.line_no[row],
+        "units": changes.units[row],
+        "proposed_units": changes.proposed_units[row],
+        "due": changes.due_date[row],
+        "proposed": changes.proposed_date[row],
+    }
+    return _Found(code, changes.cell[row], changes.due_date[row], changes.gain[row], values)
 
 
 def _rows(cells: Cells, found: _Found) -> pd.DataFrame:

@@ -20,7 +20,10 @@ class Explanation:
         Its row of ``targets`` (none if nothing replenishes it).
     orders, transfers_in, transfers_out, planned
         Lines decided today, and those expected later.
-    presale_allocations, alerts, forecast, projection, forecast_reasons
+    alternatives
+        Other quantities and sources than those decided (none where the plan does not keep them), see
+        `engine.network.alternatives`.
+    open_order_changes, presale_allocations, alerts, forecast, projection, forecast_reasons
         Its rows, in the order of the plan.
     """
 
@@ -31,11 +34,38 @@ class Explanation:
     transfers_in: pd.DataFrame
     transfers_out: pd.DataFrame
     planned: pd.DataFrame
+    alternatives: pd.DataFrame
+    open_order_changes: pd.DataFrame
     presale_allocations: pd.DataFrame
     alerts: pd.DataFrame
     forecast: pd.DataFrame
     projection: pd.DataFrame
     forecast_reasons: pd.DataFrame
+
+    @property
+    def binding(self) -> tuple[str, ...]:
+        """What decided each line into the place, such as "lot-multiple"; none where nothing is ordered."""
+        codes = [*self.orders["reason_code"], *self.transfers_in["reason_code"]]
+        return tuple(code.partition("-")[2] for code in codes)
+
+    @property
+    def next_best(self) -> int | None:
+        """The row of ``alternatives`` that comes next to the decision, None without one.
+
+        Under a service target: of those that reach it (or, where the decision itself falls short, what that
+        reaches) the one with the least extra cost; where none does, and under other objectives, the one with the
+        least extra cost.
+        """
+        others = self.alternatives[self.alternatives["chosen"] == 0]
+        if others.empty or self.targets.empty:
+            return None
+        target = self.targets.iloc[0]
+        if target["objective"] in ("cycle_service", "fill_rate"):
+            decided = self.alternatives.loc[self.alternatives["chosen"] == 1, "expected_service"]
+            aim = min(float(target["target"]), float(decided.iloc[0]))
+            reaching = others[others["expected_service"] >= aim - 1e-9]
+            others = others if reaching.empty else reaching
+        return int(others["extra_cost"].idxmin())
 
 
 _PLACE = {
@@ -44,6 +74,8 @@ _PLACE = {
     "transfers_in": ("transfers", "dest_id"),
     "transfers_out": ("transfers", "origin_id"),
     "planned": ("planned", "location_id"),
+    "alternatives": ("alternatives", "location_id"),
+    "open_order_changes": ("open_order_changes", "location_id"),
     "presale_allocations": ("presale_allocations", "location_id"),
     "alerts": ("alerts", "location_id"),
     "forecast": ("forecast", "location_id"),

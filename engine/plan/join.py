@@ -8,11 +8,11 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
+from engine.config import PlanConfig
 from engine.network.parts import NetworkPart
 from engine.network.types import Network
-from engine.plan.alerts import AlertInputs, LateInbound, alerts
+from engine.plan.alerts import AlertInputs, LateInbound, OpenOrderAlerts, alerts
 from engine.plan.assemble import costs_table
-from engine.plan.params import AlertParams
 from engine.plan.part import PartResult
 from engine.plan.summary import whole_summary
 from engine.plan.tables import empty_table
@@ -24,9 +24,12 @@ _SORTED_BY = {
     "transfers": ["item_id", "dest_id", "order_date", "origin_id"],
     "planned": ["item_id", "location_id", "order_date", "source_id"],
     "supplier_orders": ["source_id", "location_id", "order_date"],
+    "open_order_changes": ["order_id", "line_no"],
     "targets": ["item_id", "location_id"],
     "forecast": ["item_id", "location_id", "date"],
     "projection": ["item_id", "location_id", "date"],
+    # The decision's own source stands first, as it comes from its part.
+    "alternatives": ["item_id", "location_id"],
     "forecast_reasons": ["item_id", "location_id"],
     "presale_allocations": ["presale_id", "item_id", "region", "location_id", "supply_kind", "line_id"],
     "presale_summary": ["presale_id", "item_id"],
@@ -52,7 +55,7 @@ def join_costs(parts: Sequence[PartResult]) -> pd.DataFrame:
 
 
 def join_alerts(
-    network: Network, parts: Sequence[PartResult], split: Sequence[NetworkPart], late: LateInbound, params: AlertParams
+    network: Network, parts: Sequence[PartResult], split: Sequence[NetworkPart], late: LateInbound, config: PlanConfig
 ) -> pd.DataFrame:
     """Return the table ``alerts`` of all cells; ``split`` names each part's cells in ``network``."""
     whole = whole_summary([part.summary for part in parts], [part.cell_rows for part in split])
@@ -66,8 +69,28 @@ def join_alerts(
         expected_short=whole.expected_short,
         sales=whole.sales,
         late=late,
+        changes=_changes_that_matter(network, parts, config.open_orders.alert_share),
     )
-    return alerts(inputs, params)
+    return alerts(inputs, config.alerts)
+
+
+def _changes_that_matter(network: Network, parts: Sequence[PartResult], share: float) -> OpenOrderAlerts:
+    table = pd.concat([empty_table("open_order_changes"), *(part.tables["open_order_changes"] for part in parts)])
+    cell = network.rows_of((table["item_id"].to_numpy(object), table["location_id"].to_numpy(object)))
+    value = table["units"].to_numpy() * np.nan_to_num(network.cells.unit_cost[cell], nan=0.0)
+    matters = table["gain"].to_numpy() >= share * value
+    table = table[matters]
+    return OpenOrderAlerts(
+        cell=cell[matters],
+        order_id=table["order_id"].to_numpy(object),
+        line_no=table["line_no"].to_numpy(object),
+        change=table["change"].to_numpy(object),
+        units=table["units"].to_numpy(),
+        proposed_units=table["proposed_units"].to_numpy(),
+        due_date=table["due_date"].to_numpy().astype("datetime64[D]"),
+        proposed_date=table["proposed_date"].to_numpy().astype("datetime64[D]"),
+        gain=table["gain"].to_numpy(),
+    )
 
 
 def late_inbound(tables: Tables, network: Network) -> LateInbound:

@@ -20,6 +20,7 @@ from engine.forecast.streams import Streams
 from engine.forecast.succession import with_run_down
 from engine.forecast.types import Fitted, Forecaster
 from engine.network.build import build_network
+from engine.network.open_orders import OpenLines, open_lines
 from engine.network.parts import NetworkPart, network_parts
 from engine.network.presale import Presale, presale_demand
 from engine.network.run_down import pooled_stock
@@ -28,6 +29,7 @@ from engine.plan.assemble import assumption_tables
 from engine.plan.join import join_alerts, join_costs, join_curves_by_key, join_tables, late_inbound
 from engine.plan.mix import unmixed, with_mix
 from engine.plan.part import PartResult, PartWork, plan_part
+from engine.plan.tables import empty_table
 from engine.plan.types import Plan, joined_report
 from engine.tables import Tables
 
@@ -80,22 +82,25 @@ def make_plan(
     fitted, run_down_notes = with_run_down(fitted, panel, tables, pooled_stock(network))
     fitted, override_notes = with_overrides(fitted, panel, tables, config, run)
     presale = presale_demand(tables, network, config, Streams(config.seed))
+    on_order, on_order_notes = open_lines(tables, network)
     split = network_parts(network)
-    work = [_work(part, network, panel, fitted, presale, config) for part in split]
+    work = [_work(part, network, panel, fitted, (presale, on_order), config) for part in split]
     mixed = unmixed(work, network)
     if config.targets.aggregate.asked and work:
         mixed = with_mix(work, split, network, tables.known_on(network.calendar.as_of), run)
     parts = _decide([replace(one, explain=explain) for one in mixed.work], run)
     joined = join_tables(parts)
     mix_notes = (*mixed.notes, *mixed.after_limits(joined["targets"], network))
-    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes, *mix_notes)
+    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes, *on_order_notes, *mix_notes)
     notes = (*span_notes, *network.notes, *panel_notes, *told, *(note for part in parts for note in part.notes))
-    alerts = join_alerts(network, parts, split, late_inbound(tables, network), config.alerts)
+    alerts = join_alerts(network, parts, split, late_inbound(tables, network), config)
     return Plan(
         as_of=str(network.calendar.as_of),
         bucket=network.calendar.bucket,
         tables={
             **joined,
+            "changes": empty_table("changes"),
+            "stability": empty_table("stability"),
             "alerts": alerts,
             "costs": join_costs(parts),
             "stock_to_service": mixed.table,
@@ -108,8 +113,14 @@ def make_plan(
 
 
 def _work(
-    part: NetworkPart, network: Network, panel: DemandPanel, fitted: Fitted, presale: Presale, config: PlanConfig
+    part: NetworkPart,
+    network: Network,
+    panel: DemandPanel,
+    fitted: Fitted,
+    orders: tuple[Presale, OpenLines],
+    config: PlanConfig,
 ) -> PartWork:
+    presale, on_order = orders
     series_of_cell = np.full(network.cells.n_cells, -1, dtype=np.int64)
     series_of_cell[network.key_rows] = np.arange(panel.n_series)
     series = series_of_cell[part.cell_rows]
@@ -120,6 +131,7 @@ def _work(
         series=np.where(own, np.cumsum(own) - 1, -1),
         fitted=fitted,
         presale=presale.take(part.cell_rows),
+        open_lines=on_order.take(part.cell_rows, part.option_rows),
         config=config,
     )
 

@@ -15,18 +15,23 @@ from engine.forecast.streams import Streams
 from engine.forecast.summary import forecast_table
 from engine.forecast.types import Fitted, SamplePaths
 from engine.messages import Message
-from engine.network.decide import Decision, solve_network
+from engine.network.alternatives import alternatives
+from engine.network.decide import Decision, priced_cells, solve_network
+from engine.network.open_changes import open_changes
+from engine.network.open_orders import OpenLines
 from engine.network.planned import planned_lines, projected_cells, projection_rows
 from engine.network.presale import Presale
 from engine.network.presale_allocation import presale_allocations
 from engine.network.presale_paths import PresalePaths, presale_paths, reached_late, waiting
 from engine.network.presale_summary import presale_summary
 from engine.network.shelf_life import within_shelf_life
-from engine.network.tiers import tier_demand
+from engine.network.tiers import TierDemand, tier_demand
 from engine.network.types import Network
+from engine.plan.alternative_lines import ALTERNATIVE_CELLS, alternative_lines
 from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
 from engine.plan.forecast_reasons import forecast_reasons
 from engine.plan.lines import order_lines, transfer_lines
+from engine.plan.open_order_lines import open_order_changes
 from engine.plan.summary import CellSummary, summarise, weekly_classes
 from engine.plan.supplier_table import supplier_orders_table
 from engine.plan.tables import empty_table
@@ -58,6 +63,8 @@ class PartWork:
         The forecaster, fitted on the whole panel.
     presale
         Presale demand of the cells.
+    open_lines
+        Open orders to the cells.
     config
         Settings.
     explain
@@ -69,6 +76,7 @@ class PartWork:
     series: I64
     fitted: Fitted
     presale: Presale
+    open_lines: OpenLines
     config: PlanConfig
     explain: Explain | None = None
 
@@ -100,6 +108,10 @@ def plan_part(work: PartWork) -> PartResult:
     tables = decision_tables(work, targets, decision)
     tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule)
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
+    most = projected_cells(network, decision, ALTERNATIVE_CELLS)
+    options = alternatives(network, decision, rule, most)
+    tables["alternatives"] = alternative_lines(options, network, rule.objective)
+    tables["open_order_changes"] = _open_order_changes(work, demand, decision, rule)
     tables["presale_allocations"] = presale_allocations(work.presale, network, decision, SCOPE)
     tables["presale_summary"] = presale_summary(work.presale, network, decision)
     tables["forecast"] = forecast_table(own, network.calendar, config.forecast.quantiles)
@@ -180,6 +192,17 @@ def cost_terms(network: Network, decision: Decision, rule: StockRule) -> dict[st
         "lane": float(extra[lane].sum()),
         "trip": float(network.lanes["trip_cost"].to_numpy(np.float64)[made["lane"].to_numpy(np.int64)].sum()),
     }
+
+
+def _open_order_changes(work: PartWork, demand: TierDemand, decision: Decision, rule: StockRule) -> pd.DataFrame:
+    network, lines = work.network, work.open_lines
+    if not lines.n_lines:
+        return empty_table("open_order_changes")
+    priced = network.cells
+    if rule.objective != "cost":
+        priced = priced_cells(network, demand, rule, np.unique(lines.cell))
+    changes = open_changes(lines, network, priced, decision.demand, decision.units, rule, work.config.open_orders)
+    return open_order_changes(lines, changes, network)
 
 
 def _forecast_reasons(work: PartWork) -> pd.DataFrame:

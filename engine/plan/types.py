@@ -38,6 +38,11 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
             "units": "units", "value": "money", "volume": "number", "asked_units": "units", "asked_value": "money",
             "asked_volume": "number", "order_cost": "money", "cost_of_waiting": "money", "gap": "money", **_LINE_END,
         },
+        "open_order_changes": {
+            "order_id": "text", "line_no": "text", "item_id": "text", "location_id": "text", "source_id": "text",
+            "change": "text", "units": "units", "proposed_units": "units", "due_date": "date",
+            "proposed_date": "date", "gain": "money", **_LINE_END,
+        },
         "presale_allocations": {
             "presale_id": "text", "item_id": "text", "region": "text", "location_id": "text",
             "units": "units", "supply_kind": "text", "line_id": "text", "promised_date": "date", **_LINE_END,
@@ -63,9 +68,21 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
             "item_id": "text", "location_id": "text", "date": "date", "stock_mean": "units",
             "stock_q0.05": "units", "stock_q0.95": "units", "inbound": "units", "ordered": "units",
         },
+        "alternatives": {
+            "item_id": "text", "location_id": "text", "source_id": "text", "units": "units", "extra_cost": "money",
+            "expected_cycle_service": "share", "expected_fill_rate": "share", "expected_service": "share",
+            "chosen": "whole",
+        },
         "forecast_reasons": {
             "item_id": "text", "location_id": "text", "until": "date", "level": "units", "mean": "units", **_LINE_END,
         },
+        "changes": {
+            "line_id": "text", "previous_line_id": "text", "kind": "text", "item_id": "text", "source_id": "text",
+            "location_id": "text", "change": "text", "units_before": "units", "units": "units",
+            "order_date_before": "date", "order_date": "date", "available_date_before": "date",
+            "available_date": "date", **_LINE_END,
+        },
+        "stability": {"measure": "text", "value": "number"},
         "alerts": {
             "rank": "whole", "alert_code": "text", "item_id": "text", "location_id": "text", "date": "date",
             "money_at_stake": "money", "alert_values": "text",
@@ -83,7 +100,8 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
 
 ``assumptions`` has one row per code, with how often it was made and the values of its first case;
 ``assumption_details`` has one row per case. The wording columns ``reason``, ``alert`` and ``assumption``
-are added from the catalogues when a plan is written.
+are added from the catalogues when a plan is written. ``changes`` and ``stability`` are empty unless the plan was
+compared with the one before it (`engine.plan.changes`).
 """
 
 PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -93,10 +111,14 @@ PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "planned": ("line_id",),
         "supplier_orders": ("source_id", "location_id", "order_date"),
         "presale_summary": ("presale_id", "item_id"),
+        "open_order_changes": ("order_id", "line_no"),
         "targets": ("item_id", "location_id"),
         "forecast": ("item_id", "location_id", "date"),
         "projection": ("item_id", "location_id", "date"),
+        "alternatives": ("item_id", "location_id", "source_id", "units"),
         "forecast_reasons": ("item_id", "location_id"),
+        "changes": ("line_id",),
+        "stability": ("measure",),
         "alerts": ("rank",),
         "assumptions": ("assumption_code",),
         "assumption_details": ("assumption_code", "assumption_values"),

@@ -45,11 +45,14 @@ class CostHorizon:
         beyond ``until``: never, they wait for receipts.
     left
         Loss on what is left at ``until``.
+    late
+        Units that land at ``until``: too late to serve, they join what is left; shape (n,). None: nothing does.
     """
 
     until: I64
     owed_from: I64
     left: LeftOver
+    late: F64 | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,14 @@ def help_horizon(cells: Cells, options: Options, scenarios: Scenarios, rule: Sto
     """Return `own_horizon`, and that of its item (`cost_horizon`) for a cell without a primary option."""
     own = _own(cells, options)
     until = np.where(own > 0, own, _longest(cells, options))
+    return _horizon(cells, options, scenarios, rule, np.minimum(until, scenarios.horizon))
+
+
+def whole_horizon(cells: Cells, options: Options, scenarios: Scenarios, rule: StockRule) -> CostHorizon:
+    """Return `help_horizon`, and all buckets for an item that nothing brings any more."""
+    own = _own(cells, options)
+    until = np.where(own > 0, own, _longest(cells, options))
+    until = np.where(until > 0, until, scenarios.horizon)
     return _horizon(cells, options, scenarios, rule, np.minimum(until, scenarios.horizon))
 
 
@@ -191,7 +202,8 @@ def _nth_of_cell(cell: I64) -> list[I64]:
 
 def _rows(horizon: CostHorizon, block: slice) -> CostHorizon:
     left = LeftOver(*(getattr(horizon.left, f.name)[block] for f in fields(LeftOver)))
-    return CostHorizon(horizon.until[block], horizon.owed_from[block], left.columns())
+    late = None if horizon.late is None else horizon.late[block]
+    return CostHorizon(horizon.until[block], horizon.owed_from[block], left.columns(), late)
 
 
 def _run(cells: Cells, paths: F32, flow: F64, horizon: CostHorizon, rule: StockRule) -> tuple[F64, F64]:
@@ -220,6 +232,8 @@ def _run(cells: Cells, paths: F32, flow: F64, horizon: CostHorizon, rule: StockR
         held += positive if days == 1.0 else positive * days
         unmet += short if days == 1.0 or not rule.backordered else short * days
         stock = following
+    if horizon.late is not None:
+        stock = stock + horizon.late[:, None]
     left = np.maximum(stock, 0.0)
     terms = np.zeros((4, len(stock)))
     terms[0] = (holding_price * held).mean(axis=1)

@@ -83,6 +83,29 @@ def _grids(plan: Plan, tables: Tables) -> dict[str, Grid]:
         "supplier_orders": shown(
             "supplier_orders", ("source_id", "location_id", "order_date", "units", "value", "status", "reason"), _N_ROWS
         ),
+        "open_orders": grid(
+            tables["open_order_changes"].sort_values("gain", ascending=False, kind="stable"),
+            ("order_id", "line_no", *item, "location_id", "change", "due_date", "gain", "reason"),
+            _N_LINES,
+            catalogue,
+            "open_order_changes",
+        ),
+        "changes": shown(
+            "changes",
+            (
+                *item,
+                "source_id",
+                "location_id",
+                "change",
+                "units_before",
+                "units",
+                "order_date_before",
+                "order_date",
+                "reason",
+            ),
+            _N_LINES,
+        ),
+        "stability": shown("stability", ("measure", "value"), _N_ROWS),
         "presale": shown(
             "presale_allocations",
             ("presale_id", *item, "region", "location_id", "units", "supply_kind", "promised_date", "reason"),

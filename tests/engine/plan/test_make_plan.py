@@ -132,3 +132,25 @@ def test_monthly_sales_cannot_be_planned() -> None:
 def test_a_cancelled_plan_stops(checked: Tables) -> None:
     with pytest.raises(Cancelled):
         make_plan(checked, CONFIG, SeasonalNaive(), Run(cancelled=lambda: True))
+
+
+def test_proposals_for_open_orders_keep_to_the_fence_and_the_threshold_and_name_lines_on_order(
+    checked: Tables, plan: Plan
+) -> None:
+    found, params = plan.tables["open_order_changes"], CONFIG.open_orders
+    orders = checked["open_orders"].set_index(["order_id", "line_no"])
+    named = orders.loc[list(zip(found["order_id"], found["line_no"], strict=True))]
+    fence = pd.Timestamp(plan.as_of) + pd.Timedelta(days=params.frozen_days)
+    assert len(found) > 0
+    assert (named["status"] == "firm").all()
+    assert (named["kind"] == "purchase").all()
+    np.testing.assert_array_equal(named["units"].to_numpy(), found["units"].to_numpy())
+    assert (found[["due_date", "proposed_date"]] >= fence).all(axis=None)
+    assert (found["gain"] >= params.least_gain).all()
+    assert set(found["change"]) <= {"advance", "postpone", "increase", "decrease", "cancel"}
+    # They are proposals: what is ordered counts on open orders as they stand.
+    never = replace(CONFIG, open_orders=replace(params, least_gain=1e9))
+    bare = make_plan(checked, never, SeasonalNaive())
+    assert bare.tables["open_order_changes"].empty
+    for name in ("orders", "transfers", "targets", "planned"):
+        pd.testing.assert_frame_equal(bare.tables[name], plan.tables[name])

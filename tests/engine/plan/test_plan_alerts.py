@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.plan.alerts import ALERT_CODES, AlertInputs, LateInbound, alerts
+from engine.plan.alerts import ALERT_CODES, AlertInputs, LateInbound, OpenOrderAlerts, alerts
 from engine.plan.exposure import SalesFacts
 from engine.plan.params import AlertParams
 from engine.plan.tables import check_plan_tables
@@ -45,8 +45,14 @@ def inputs(n=1, **changed):
         "expected_short": np.zeros(n),
         "sales": SalesFacts(np.full(n, 7.0), np.full(n, 7.0), np.zeros(n)),
         "late": LateInbound(np.zeros(0, np.int64), np.zeros(0, object), np.zeros(0), np.zeros(0, "datetime64[D]")),
+        "changes": no_changes(),
     }
     return AlertInputs(cells=Cells(**(cells | own)), **(facts | rest))
+
+
+def no_changes():
+    none, text, day = np.zeros(0), np.zeros(0, object), np.zeros(0, "datetime64[D]")
+    return OpenOrderAlerts(np.zeros(0, np.int64), text, text, text, none, none, day, day, none)
 
 
 def only(found, code):

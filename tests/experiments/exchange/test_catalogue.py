@@ -8,6 +8,8 @@ import pytest
 
 from engine.messages import Message
 from engine.plan.alerts import ALERT_CODES
+from engine.plan.changes import CHANGE_CODES
+from engine.plan.open_order_lines import OPEN_ORDER_CODES
 from engine.plan.reasons import REASON_CODES
 from engine.plan.types import PLAN_TABLES
 from experiments.exchange.catalogue import Catalogue, plain_number, read_catalogue, render, with_wording
@@ -66,7 +68,7 @@ def test_the_search_for_codes_finds_some():
 
 
 def test_every_code_that_is_emitted_has_a_sentence(english):
-    emitted = emitted_codes() | set(REASON_CODES) | set(ALERT_CODES)
+    emitted = emitted_codes() | {*REASON_CODES, *ALERT_CODES, *OPEN_ORDER_CODES, *CHANGE_CODES}
     assert sorted(emitted - set(english.sentences)) == []
 
 

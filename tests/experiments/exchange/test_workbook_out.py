@@ -28,8 +28,9 @@ def made(tmp_path_factory):
 
 def test_there_is_a_sheet_for_each_decision_table(made):
     assert made[1].sheetnames == [
-        "summary", "orders", "transfers", "supplier_orders", "presale_allocations", "presale_summary", "alerts",
-        "targets", "planned", "assumptions", "assumption_details", "costs", "stock_to_service",
+        "summary", "orders", "transfers", "supplier_orders", "open_order_changes", "presale_allocations",
+        "presale_summary", "alerts", "targets", "planned", "changes", "stability", "assumptions", "assumption_details",
+        "costs", "stock_to_service",
     ]  # fmt: skip
 
 
