@@ -215,8 +215,8 @@ def _dated(
 
 def _ends(links: pd.DataFrame, end_date: pd.Series) -> Days:
     """Return the end date of each link's cell, NaT for none."""
-    dates: Days = end_date.to_numpy().astype("datetime64[D]")
-    return dates[links["cell"].to_numpy(dtype=np.int64)]
+    dates: Days = end_date.to_numpy().astype("datetime64[D]")[links["cell"].to_numpy(dtype=np.int64)]
+    return dates
 
 
 def _purchase_cost(links: pd.DataFrame, pairs: Keys) -> F64:
