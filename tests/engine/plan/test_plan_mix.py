@@ -24,7 +24,7 @@ from experiments.demo_world import build
 from models.seasonal_naive import SeasonalNaive
 
 KEY = ["item_id", "location_id"]
-N_ITEMS = 8
+N_ITEMS = 12
 
 
 def config(share: float = 0.9, **given: object) -> PlanConfig:
