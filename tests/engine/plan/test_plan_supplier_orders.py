@@ -35,7 +35,7 @@ def plan() -> Plan:
                                "shelf_life_days": [None, None, 3.0]}),
         "supply": pd.DataFrame({"item_id": ["A", "B", "MILK"], "source_id": ["S", "S", "FARM"], "location_id": "W",
                                 "lead_time_days": 3, "review_period_days": 7, "unit_cost": 5.0}),
-        "suppliers": pd.DataFrame({"source_id": ["S", "FARM"], "order_cost": [12.0, 0.0],
+        "suppliers": pd.DataFrame({"source_id": ["S", "FARM"], "order_cost": [0.05, 0.0],
                                    "min_order_value": [2000.0, 0.0]}),
         "price_breaks": pd.DataFrame({"item_id": ["A"], "source_id": ["S"], "min_units": [10.0], "unit_cost": [4.5],
                                       "kind": ["all_units"]}),
@@ -62,7 +62,7 @@ def test_an_order_reaches_the_minimum_and_its_lines_cost_what_is_paid(plan: Plan
 def test_costs_tell_the_order_and_what_breaks_save(plan: Plan) -> None:
     costs = plan.tables["costs"].set_index("term")["value"]
     units = plan.tables["orders"].set_index("item_id")["units"]
-    assert costs["order"] == 12.0
+    assert costs["order"] == 0.05
     assert costs["price-break"] == pytest.approx(-0.5 * units["A"])
 
 
