@@ -24,7 +24,7 @@ from engine.plan.exposure import SalesFacts, next_arrival, shortage_before
 from engine.plan.lines import option_line_ids, order_lines, transfer_lines
 from engine.plan.params import AlertParams
 from engine.plan.reasons import json_rows
-from engine.plan.tables import plan_table
+from engine.plan.tables import empty_table, plan_table
 from engine.plan.types import Plan, SolveReport
 from engine.policy.order_now import OrderCurves, build_curves
 from engine.policy.targets import stock_targets
@@ -199,6 +199,7 @@ def example_plan(seed: int = 7) -> Plan:
                 Message("assumed-shortage-cost", {"count": 48, "first": "0001 @ DC"}),
             ]
         ),
+        **{name: empty_table(name) for name in ("limits", "next_best")},
         "costs": costs_table({"holding": 212.4, "shortage": 1310.25, "orders": 120.0, "trips": 90.0}),
     }  # fmt: skip
     solve = SolveReport("optimal", 1732.65, 1732.5, 8.7e-5, {"rounds": 6, "nodes": 1})

@@ -268,7 +268,7 @@ def _supplier_table(tables: Tables, links: pd.DataFrame) -> tuple[pd.DataFrame, 
     table = table.assign(listed=[source in known for source in used])
     missing = [source for source in used if source not in known]
     notes = [Message("assumed-unlimited-supplier", {"count": len(missing), "first": missing[0]})] if missing else []
-    limits = ["order_cost", "min_order_value", "min_order_volume", "capacity_units_per_week"]
+    limits = ["order_cost", "min_order_value", "min_order_volume"]
     set_limits = table[limits].fillna(0.0).to_numpy(dtype=np.float64) > 0
     if set_limits.any():
         first = str(table["source_id"].iloc[int(np.flatnonzero(set_limits.any(axis=1))[0])])

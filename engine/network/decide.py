@@ -87,8 +87,25 @@ class Decision:
     later: Scenarios
 
 
+@dataclass(frozen=True)
+class Curbed:
+    """Purchases that limits shared with other items hold below what was decided.
+
+    ``units`` of every option, shape (m,); ``rule``: the name in `BINDING` of what bound them, "" for options that are
+    not curbed.
+    """
+
+    units: F64
+    rule: Texts
+
+
 def solve_network(
-    network: Network, demand: TierDemand, rule: StockRule, targets: Targets, params: NetworkParams
+    network: Network,
+    demand: TierDemand,
+    rule: StockRule,
+    targets: Targets,
+    params: NetworkParams,
+    curbed: Curbed | None = None,
 ) -> Decision:
     """Return today's decision.
 
@@ -102,6 +119,8 @@ def solve_network(
         Each cell's own decision, on ``demand.all_orders``.
     params
         Limits of the coupled solve.
+    curbed
+        Purchases that were cut since.
     """
     own = np.zeros(network.options.n_options)
     own[targets.option] = targets.order_units
@@ -116,8 +135,13 @@ def solve_network(
     else:
         units, report, coupled = _help(network, likely, rule, given, params)
         asked, units = _own_rules(network, demand, rule, given, units)
+    if curbed is not None:
+        units = np.where(curbed.rule != "", curbed.units, units)
     later = demand_after(network, demand, targets, units, rule).later
-    return _decision(network, later, rule, given, (units, asked, coupled), report)
+    decision = _decision(network, later, rule, given, (units, asked, coupled), report)
+    if curbed is None:
+        return decision
+    return replace(decision, rule=np.where((curbed.rule != "") & (units > 0), curbed.rule, decision.rule))
 
 
 @dataclass(frozen=True)
@@ -175,7 +199,7 @@ def _help(
     _, item = np.unique(network.cells.item_id.astype(str), return_inverse=True)
     item_of = item[options.cell]
     related = np.flatnonzero(np.isin(item_of, item_of[secondary]))
-    cells = _priced_cells(network, demand, rule, np.unique(options.cell[related]))
+    cells = priced_cells(network, demand, rule, np.unique(options.cell[related]))
     # Beyond its next order a cell is not short for good: that order answers for it.
     cost = SampleCost(cells, options, demand.later, help_horizon(cells, options, demand.later, rule), rule, related)
     curbed = start < own
@@ -191,7 +215,7 @@ def _help(
     return np.where(secondary, none, 0.0), solution.report, taking_part
 
 
-def _priced_cells(network: Network, demand: TierDemand, rule: StockRule, some: I64) -> Cells:
+def priced_cells(network: Network, demand: TierDemand, rule: StockRule, some: I64) -> Cells:
     """Return the cells with unmet demand priced at what targets imply (as given where no target is held)."""
     cells, options = network.cells, network.options
     chosen = options.primary & np.isin(options.cell, some)

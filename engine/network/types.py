@@ -18,6 +18,7 @@ Keys = tuple[Texts, Texts]
 """Item ids and location ids, row by row."""
 
 DO_NOTHING, FROM_PRIMARY_RULE, FROM_COST, FAIR_SHARE = 0, 1, 2, 3
+BUDGET, SUPPLIER_CAPACITY, SITE_CAPACITY = 10, 11, 12
 LOT_MINIMUM, LOT_MULTIPLE, LOT_MAXIMUM, SHELF_LIMIT, GIVER_STOCK, TRIP_CAPACITY = 4, 5, 6, 7, 8, 9
 BINDING: Mapping[int, str] = MappingProxyType(
     {
@@ -31,6 +32,9 @@ BINDING: Mapping[int, str] = MappingProxyType(
         SHELF_LIMIT: "shelf-limit",
         GIVER_STOCK: "giver-stock",
         TRIP_CAPACITY: "trip-capacity",
+        BUDGET: "budget",
+        SUPPLIER_CAPACITY: "supplier-capacity",
+        SITE_CAPACITY: "site-capacity",
     }
 )
 """What decided the units of an option, by code."""

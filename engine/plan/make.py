@@ -26,6 +26,7 @@ from engine.network.run_down import pooled_stock
 from engine.network.types import Network
 from engine.plan.assemble import assumption_tables
 from engine.plan.join import join_alerts, join_costs, join_curves_by_key, join_solves, join_tables, late_inbound
+from engine.plan.limits import Shared, SharedLimits, share_limits, shared_limits
 from engine.plan.part import PartResult, PartWork, plan_part
 from engine.plan.types import Plan
 from engine.tables import Tables
@@ -81,14 +82,21 @@ def make_plan(
     presale = presale_demand(tables, network, config, Streams(config.seed))
     split = network_parts(network)
     work = [_work(part, network, panel, fitted, presale, config) for part in split]
-    parts = _decide([replace(one, explain=explain) for one in work], run)
+    limits = shared_limits(tables, config.limits, network)
+    parts, shared = _within([replace(one, explain=explain) for one in work], limits, run)
     told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes)
-    notes = (*span_notes, *network.notes, *panel_notes, *told)
+    notes = (*span_notes, *network.notes, *panel_notes, *told, *shared.notes)
     alerts = join_alerts(network, parts, split, late_inbound(tables, network), config.alerts)
     return Plan(
         as_of=str(network.calendar.as_of),
         bucket=network.calendar.bucket,
-        tables={**join_tables(parts), "alerts": alerts, "costs": join_costs(parts), **assumption_tables(notes)},
+        tables={
+            **join_tables(parts),
+            "alerts": alerts,
+            "costs": join_costs(parts),
+            **shared.tables,
+            **assumption_tables(notes),
+        },
         solve=join_solves([part.solve for part in parts]),
         curves=join_curves_by_key(parts),
         backtest=backtest_of(fitted),
@@ -110,6 +118,18 @@ def _work(
         presale=presale.take(part.cell_rows),
         config=config,
     )
+
+
+def _within(work: list[PartWork], limits: SharedLimits | None, run: Run) -> tuple[list[PartResult], Shared]:
+    """Return the parts as decided, those anew whose purchases were cut to hold limits shared by all items."""
+    parts = _decide([replace(one, limited=limits is not None) for one in work], run)
+    shared = share_limits(limits, [part.ladders for part in parts], [one.network.options.n_options for one in work])
+    again = [row for row, curbed in enumerate(shared.curbed) if curbed is not None]
+    if again:
+        anew = _decide([replace(work[row], curbed=shared.curbed[row]) for row in again], run)
+        for row, part in zip(again, anew, strict=True):
+            parts[row] = part
+    return parts, shared
 
 
 def _decide(work: list[PartWork], run: Run) -> list[PartResult]:

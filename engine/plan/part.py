@@ -14,7 +14,7 @@ from engine.forecast.factors import Explain
 from engine.forecast.streams import Streams
 from engine.forecast.summary import forecast_table
 from engine.forecast.types import Fitted, SamplePaths
-from engine.network.decide import Decision, solve_network
+from engine.network.decide import Curbed, Decision, solve_network
 from engine.network.planned import planned_lines, projected_cells, projection_rows
 from engine.network.presale import Presale
 from engine.network.presale_allocation import presale_allocations
@@ -22,6 +22,7 @@ from engine.network.tiers import tier_demand
 from engine.network.types import Network
 from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
 from engine.plan.forecast_reasons import forecast_reasons
+from engine.plan.ladders import Ladders, ladders
 from engine.plan.lines import order_lines, transfer_lines
 from engine.plan.summary import CellSummary, summarise, weekly_classes
 from engine.plan.tables import empty_table
@@ -57,6 +58,10 @@ class PartWork:
         Settings.
     explain
         Tells what the mean forecast is made of; None: the plan does not say.
+    limited
+        Whether items share limits, so that the result must tell what purchases are worth.
+    curbed
+        Purchases that were cut to hold such limits.
     """
 
     network: Network
@@ -66,17 +71,20 @@ class PartWork:
     presale: Presale
     config: PlanConfig
     explain: Explain | None = None
+    limited: bool = False
+    curbed: Curbed | None = None
 
 
 @dataclass(frozen=True)
 class PartResult:
-    """The decided part: its tables, expected costs by term, and what alerts and order-now need."""
+    """The decided part: its tables, expected costs by term, and what alerts, order-now and shared limits need."""
 
     tables: dict[str, pd.DataFrame]
     costs: dict[str, float]
     solve: SolveReport
     summary: CellSummary
     curves: OrderCurves
+    ladders: Ladders | None
 
 
 def plan_part(work: PartWork) -> PartResult:
@@ -87,7 +95,7 @@ def plan_part(work: PartWork) -> PartResult:
     demand = tier_demand(network, scenarios, rule)
     every = demand.all_orders(network.options)
     targets = stock_targets(network.cells, network.options, every, rule)
-    decision = solve_network(network, demand, rule, targets, config.network)
+    decision = solve_network(network, demand, rule, targets, config.network, work.curbed)
     tables = decision_tables(work, targets, decision)
     tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule)
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
@@ -100,6 +108,7 @@ def plan_part(work: PartWork) -> PartResult:
         solve=decision.report,
         summary=summarise(work.panel, work.series, network, decision, config.alerts),
         curves=build_curves(network.cells, network.options, every, rule),
+        ladders=ladders(SCOPE, network, demand, rule, (targets, decision)) if work.limited else None,
     )
 
 

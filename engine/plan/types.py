@@ -62,6 +62,15 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
         "assumptions": {"assumption_code": "text", "assumption_values": "text", "count": "whole"},
         "assumption_details": {"assumption_code": "text", "assumption_values": "text", "count": "whole"},
         "costs": {"term": "text", "value": "money"},
+        "limits": {
+            "limit": "text", "place_id": "text", "from_date": "date", "bound": "number", "asked": "number",
+            "used": "number", "price": "money",
+        },
+        "next_best": {
+            "rank": "whole", "line_id": "text", "item_id": "text", "source_id": "text", "location_id": "text",
+            "order_date": "date", "limit": "text", "units": "units", "value": "money", "gain": "money",
+            "gain_per_money": "number",
+        },
     }
 )  # fmt: skip
 """Columns and kinds of every table of a plan; ``forecast`` also has one column per quantile (q0.05, ...).
@@ -84,6 +93,8 @@ PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "assumptions": ("assumption_code",),
         "assumption_details": ("assumption_code", "assumption_values"),
         "costs": ("term",),
+        "limits": ("limit", "place_id", "from_date"),
+        "next_best": ("rank",),
     }
 )
 """Columns that identify a row; a table without an entry may repeat rows."""

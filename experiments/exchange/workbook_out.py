@@ -30,6 +30,8 @@ _SHEETS: Mapping[str, str] = {
     "assumptions": "",
     "assumption_details": "",
     "costs": "",
+    "limits": "",
+    "next_best": "gain",
 }
 _FORMATS: Mapping[Kind, str] = {
     "units": "#,##0.##",
