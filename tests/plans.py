@@ -24,7 +24,7 @@ from engine.plan.exposure import SalesFacts, next_arrival, shortage_before
 from engine.plan.lines import option_line_ids, order_lines, transfer_lines
 from engine.plan.params import AlertParams
 from engine.plan.reasons import json_rows
-from engine.plan.tables import empty_table, plan_table
+from engine.plan.tables import plan_table
 from engine.plan.types import Plan, SolveReport
 from engine.policy.order_now import OrderCurves, build_curves
 from engine.policy.targets import stock_targets
@@ -199,7 +199,7 @@ def example_plan(seed: int = 7) -> Plan:
                 Message("assumed-shortage-cost", {"count": 48, "first": "0001 @ DC"}),
             ]
         ),
-        **{name: empty_table(name) for name in ("limits", "next_best")},
+        **_shared_limits(world),
         "costs": costs_table({"holding": 212.4, "shortage": 1310.25, "orders": 120.0, "trips": 90.0}),
     }  # fmt: skip
     solve = SolveReport("optimal", 1732.65, 1732.5, 8.7e-5, {"rounds": 6, "nodes": 1})
@@ -257,6 +257,23 @@ def _presale() -> pd.DataFrame:
             "reason_values": json_rows({"units": units}),
         },
     )
+
+
+def _shared_limits(world: World) -> dict[str, pd.DataFrame]:
+    """A budget that binds, and the line that would be bought next."""
+    cells, options = world.cells, world.options
+    row = np.flatnonzero(options.origin_cell < 0)[:1]
+    limits = {
+        "limit": ["budget"], "place_id": [""], "from_date": [AS_OF], "bound": [900.0], "asked": [1000.0],
+        "used": [896.0], "price": [0.35],
+    }  # fmt: skip
+    next_best = {
+        "rank": [1], "line_id": option_line_ids("main", cells, options, row), "limit": ["budget"],
+        "item_id": cells.item_id[options.cell[row]], "source_id": options.source_id[row],
+        "location_id": cells.location_id[options.cell[row]], "order_date": options.order_date[row],
+        "units": [6.0], "value": [30.0], "gain": [10.2], "gain_per_money": [0.34],
+    }  # fmt: skip
+    return {"limits": plan_table("limits", limits), "next_best": plan_table("next_best", next_best)}
 
 
 def _forecast_reasons(world: World) -> pd.DataFrame:

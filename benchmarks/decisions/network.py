@@ -103,7 +103,9 @@ def main() -> None:
                 "its seconds": f"{seconds:.1f}",
                 "our seconds": f"{mine['seconds']:.1f}",
                 "times faster": f"{seconds / float(str(mine['seconds'])):.1f}",
-                "our cost over its cost": f"{float(str(mine['cost'])) / peer.cost - 1:+.2%}",
+                "our cost over its cost": f"{float(str(mine['cost'])) / peer.cost - 1:+.2%}"
+                if peer.found
+                else "none found",
                 "our gap proven": mine["gap proven"],
             }
         )

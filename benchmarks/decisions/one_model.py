@@ -13,12 +13,13 @@ from engine.limits.problem import ScarceProblem
 
 @dataclass(frozen=True)
 class OneModel:
-    """What HiGHS found: cost, bound, its own gap as a share, and its status."""
+    """What HiGHS found: cost, bound, its own gap as a share, its status, and whether it has a solution at all."""
 
     cost: float
     bound: float
     gap: float
     status: str
+    found: bool
 
 
 def solve_one_model(problem: ScarceProblem, gap: float, seconds: float, threads: int = 2) -> OneModel:
@@ -93,4 +94,6 @@ def solve_one_model(problem: ScarceProblem, gap: float, seconds: float, threads:
     solver.run()
     info = solver.getInfo()
     status = solver.modelStatusToString(solver.getModelStatus())
-    return OneModel(info.objective_function_value, info.mip_dual_bound, info.mip_gap, status)
+    return OneModel(
+        info.objective_function_value, info.mip_dual_bound, info.mip_gap, status, bool(np.isfinite(info.mip_gap))
+    )

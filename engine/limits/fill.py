@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.limits.moves import Change, State, edges_of, fewer_lots, fewer_moved, more_lots, more_moved
 from engine.limits.problem import Floats, ScarceProblem, Use
-from engine.policy.types import F64, I64
+from engine.policy.types import F64, I64, Bools
 
 _SLACK = 1e-6  # of a limit, as a share
 _SAVES = 1e-7
@@ -136,7 +136,7 @@ def _fill_round(problem: ScarceProblem, state: State, prices: F64) -> bool:
         best, row, by = np.where(better, rate, best), np.where(better, number, row), np.where(better, change.by, by)
 
     edges = edges_of(problem, state)
-    made = (state.moved > 0).any(axis=1)
+    made: Bools = np.asarray((state.moved > 0).any(axis=1))
     for number, pairs, size in _rows(problem):
         fits = np.full(problem.n_items, np.inf)
         for resource, amount in pairs:
@@ -156,7 +156,7 @@ def _fill_round(problem: ScarceProblem, state: State, prices: F64) -> bool:
     order = chosen[np.argsort(-best[chosen], kind="stable")]
     kept = _within(problem, order, (row, by), room)
     for number, _, _ in _rows(problem):
-        mine = order[kept & (row[order] == number)]
+        mine = order[kept & np.asarray(row[order] == number)]
         if not len(mine):
             continue
         change_by = np.zeros(problem.n_items, dtype=problem.stock.dtype)
@@ -180,7 +180,7 @@ def _rows(problem: ScarceProblem) -> Iterable[tuple[int, list[tuple[I64, Floats]
         yield problem.n_sites + lane, pairs, 1.0
 
 
-def _within(problem: ScarceProblem, order: I64, found: tuple[I64, Floats], room: F64) -> np.ndarray:
+def _within(problem: ScarceProblem, order: I64, found: tuple[I64, Floats], room: F64) -> Bools:
     """Return which changes, best first, are made: those within half the room, so that the next round ranks anew.
 
     The first that uses a limit is always made, so that every round makes at least one.

@@ -188,8 +188,8 @@ class ScarceProblem:
 
     def trip_share(self) -> F64:
         """Return each trip's cost per unit of its lane's volume, shape (L,): what a full trip costs at least."""
-        lanes = self.lanes
-        return np.asarray(lanes.trip_cost / self.bound[lanes.resource])
+        volume = self.bound[self.lanes.resource]
+        return np.asarray(np.divide(self.lanes.trip_cost, volume, out=np.zeros(len(volume)), where=volume > 0))
 
     def buying_price(self, prices: F64) -> Floats:
         """Return what a unit bought costs with the limits priced, shape (S, n)."""

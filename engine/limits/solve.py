@@ -1,10 +1,9 @@
 """Decide items that share limits: prices, items alone, a feasible decision, a bound.
 
 The dual of the limits (Lagrangean relaxation; Fisher, The Lagrangian relaxation method for solving integer programming
-problems, Management Science 27, 1981) is flat around its best prices, so prices need not be exact: they are taken from
-the linear programme of an even sample of the items, with limits scaled down. With them every item of all is decided
-alone; the sum of the items' bounds less what the limits are worth at those prices bounds the cost of every feasible
-decision.
+problems, Management Science 27, 1981) is flat around its best prices, so prices need not be exact: they come from
+samples of the items (`engine.limits.prices`). With them every item of all is decided alone; the sum of the items'
+bounds less what the limits are worth at those prices bounds the cost of every feasible decision.
 """
 
 from __future__ import annotations
@@ -65,8 +64,9 @@ class ScarceSolution:
 
     @property
     def gap(self) -> float:
-        """Return (cost - bound) / cost, 0 if both are 0."""
-        return max(0.0, self.cost - self.bound) / max(abs(self.cost), 1e-12)
+        """Return (cost - bound) over the larger of both in size, 0 if both are 0."""
+        largest = max(abs(self.cost), abs(self.bound))
+        return max(0.0, self.cost - self.bound) / largest if largest > 0 else 0.0
 
 
 def solve_scarce(problem: ScarceProblem, params: ScarceParams) -> ScarceSolution:

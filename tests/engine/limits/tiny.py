@@ -115,7 +115,7 @@ def brute_force(problem):
             if (use <= problem.bound + 1e-9).all():
                 key = (tuple(np.round(use, 9)), used_lanes)
                 if cost < cheapest.get(key, (np.inf,))[0]:
-                    cheapest[key] = (cost, use, np.array(used_lanes))
+                    cheapest[key] = (cost, use, np.array(used_lanes, dtype=bool))
         costs, uses, lanes = zip(*cheapest.values(), strict=True)
         by_item.append((np.array(costs), np.array(uses), np.array(lanes)))
     first = by_item[0]
