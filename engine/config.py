@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.demand.params import DemandParams, TimeParams
 from engine.forecast.params import ForecastParams
-from engine.network.params import NetworkParams, OpenOrderParams, PresaleParams
+from engine.network.params import LimitParams, NetworkParams, OpenOrderParams, PresaleParams
 from engine.plan.params import AlertParams
 from engine.policy.params import CostParams, SupplyParams, TargetParams
 
@@ -23,6 +23,7 @@ class PlanConfig:
     costs: CostParams = field(default_factory=CostParams)
     supply: SupplyParams = field(default_factory=SupplyParams)
     network: NetworkParams = field(default_factory=NetworkParams)
+    limits: LimitParams = field(default_factory=LimitParams)
     presale: PresaleParams = field(default_factory=PresaleParams)
     open_orders: OpenOrderParams = field(default_factory=OpenOrderParams)
     alerts: AlertParams = field(default_factory=AlertParams)

@@ -211,6 +211,7 @@ def example_plan(seed: int = 7) -> Plan:
                 Message("assumed-shortage-cost", {"count": 48, "first": "0001 @ DC"}),
             ]
         ),
+        **_shared_limits(world),
         "costs": costs_table({"holding": 212.4, "shortage": 1310.25, "orders": 120.0, "trips": 90.0}),
         "stock_to_service": _stock_to_service(),
     }  # fmt: skip
@@ -385,6 +386,23 @@ def _presale_summary() -> pd.DataFrame:
     for case, (share, days) in cases.items():
         values |= {f"share_local{case}": [share], f"waiting_days{case}": [days]}
     return plan_table("presale_summary", {**values, "move_cost": [62.5], "move_cost_historical": [80.0]})
+
+
+def _shared_limits(world: World) -> dict[str, pd.DataFrame]:
+    """A budget that binds, and the line that would be bought next."""
+    cells, options = world.cells, world.options
+    row = np.flatnonzero(options.origin_cell < 0)[:1]
+    limits = {
+        "limit": ["budget"], "place_id": [""], "from_date": [AS_OF], "bound": [900.0], "asked": [1000.0],
+        "used": [896.0], "price": [0.35],
+    }  # fmt: skip
+    next_best = {
+        "rank": [1], "line_id": option_line_ids("main", cells, options, row), "limit": ["budget"],
+        "item_id": cells.item_id[options.cell[row]], "source_id": options.source_id[row],
+        "location_id": cells.location_id[options.cell[row]], "order_date": options.order_date[row],
+        "units": [6.0], "value": [30.0], "gain": [10.2], "gain_per_money": [0.34],
+    }  # fmt: skip
+    return {"limits": plan_table("limits", limits), "next_best": plan_table("next_best", next_best)}
 
 
 def _forecast_reasons(world: World) -> pd.DataFrame:

@@ -295,10 +295,6 @@ def _supplier_table(tables: Tables, links: pd.DataFrame) -> tuple[pd.DataFrame, 
     table = table.assign(listed=[source in known for source in used])
     missing = [source for source in used if source not in known]
     notes = [Message("assumed-unlimited-supplier", {"count": len(missing), "first": missing[0]})] if missing else []
-    limited = table["capacity_units_per_week"].notna().to_numpy(dtype=bool)
-    if limited.any():
-        first = str(table["source_id"].iloc[int(np.flatnonzero(limited)[0])])
-        notes.append(Message("supplier-capacity-not-applied", {"count": int(limited.sum()), "first": first}))
     return table, notes
 
 

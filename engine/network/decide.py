@@ -40,7 +40,7 @@ from engine.network.presale_moves import presale_moves
 from engine.network.presale_paths import NO_PRESALES, PresalePaths, waiting
 from engine.network.problem import CoupledProblem, Limits
 from engine.network.sharing import fair_share
-from engine.network.supplier_orders import supplier_orders
+from engine.network.supplier_orders import after_cuts, supplier_orders
 from engine.network.supplier_types import SupplierDecision, SupplierOrders, no_orders
 from engine.network.tiers import (
     TierDemand,
@@ -103,6 +103,18 @@ class Decision:
     supplier_orders: SupplierOrders = field(default_factory=no_orders)
 
 
+@dataclass(frozen=True)
+class Curbed:
+    """Purchases that limits shared with other items hold below what was decided.
+
+    ``units`` of every option, shape (m,); ``rule``: the name in `BINDING` of what bound them, "" for options that are
+    not curbed.
+    """
+
+    units: F64
+    rule: Texts
+
+
 def solve_network(
     network: Network,
     demand: TierDemand,
@@ -110,6 +122,7 @@ def solve_network(
     targets: Targets,
     params: NetworkParams,
     presales: PresalePaths = NO_PRESALES,
+    curbed: Curbed | None = None,
 ) -> Decision:
     """Return today's decision.
 
@@ -125,6 +138,8 @@ def solve_network(
         Limits of the coupled solve.
     presales
         What of the demand is presales.
+    curbed
+        Purchases that were cut since.
     """
     own = np.zeros(network.options.n_options)
     own[targets.option] = targets.order_units
@@ -153,7 +168,14 @@ def solve_network(
     later = demand_after(network, demand, targets, units, rule).later
     now = with_sends(later, network.options, units)
     supplied = supplier_orders(network, now, rule, targets, units, params.max_periods_ahead)
-    return replace(_decision(network, later, rule, given, (supplied, asked, coupled), report), presales=presales)
+    if curbed is not None:
+        supplied = after_cuts(network, supplied, np.where(curbed.rule != "", curbed.units, supplied.units))
+        later = demand_after(network, demand, targets, supplied.units, rule).later
+    decision = _decision(network, later, rule, given, (supplied, asked, coupled), report)
+    names = decision.rule
+    if curbed is not None:
+        names = np.where((curbed.rule != "") & (supplied.units > 0), curbed.rule, names)
+    return replace(decision, rule=names, presales=presales)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,17 @@ class NetworkParams:
 
 
 @dataclass(frozen=True)
+class LimitParams:
+    """Limits that all orders share: ``budget``, money for the orders of a plan; None: no limit."""
+
+    budget: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and not self.budget >= 0:
+            raise ValueError(f"budget must be >= 0. Got {self.budget} instead.")
+
+
+@dataclass(frozen=True)
 class PresaleParams:
     """Presale defaults, used where history tells nothing or little.
 

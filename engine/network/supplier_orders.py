@@ -228,3 +228,43 @@ def _told(asks: _Asks, decided: F64, ahead: _Ahead, filled: _Filled, waits: Bool
         gap=np.where(waits, 0.0, filled.gap),
     )  # fmt: skip
     return told.take(np.flatnonzero((asked_units[0] > 0) | (units[0] > 0)))
+
+
+def after_cuts(network: Network, supplied: SupplierDecision, units: F64) -> SupplierDecision:
+    """Return the decision with the units (m,) that limits shared by all items leave of it.
+
+    An order that these limits bring below a minimum stays, and is told as such.
+    """
+    orders, numbers = supplied.orders, order_numbers(network)
+    rows = np.flatnonzero(numbers.of_option >= 0)
+    order = numbers.of_option[rows]
+    bought = units[rows]
+    keys = np.column_stack(
+        [
+            network.options.source_id[numbers.first].astype(str),
+            network.cells.location_id[network.options.cell[numbers.first]].astype(str),
+            network.options.order_date[numbers.first].astype(str),
+        ]
+    )
+    told = np.column_stack(
+        [orders.source_id.astype(str), orders.location_id.astype(str), orders.order_date.astype(str)]
+    )
+    number = {tuple(key): place for place, key in enumerate(keys.tolist())}
+    at = np.array([number[tuple(key)] for key in told.tolist()], dtype=np.int64)
+    value = numbers.sums(order, network.prices.take(rows).paid(bought))[at]
+    volume = numbers.sums(order, bought * network.volume[network.options.cell[rows]])[at]
+    lines = np.bincount(order, weights=bought > 0, minlength=numbers.n_orders).astype(np.int64)[at]
+    cut = (value < orders.value) | (volume < orders.volume)
+    below = cut & (lines > 0) & ((value < orders.min_value) | (volume < orders.min_volume))
+    return SupplierDecision(
+        units,
+        supplied.rule,
+        replace(
+            orders,
+            n_lines=lines,
+            units=numbers.sums(order, bought)[at],
+            value=value,
+            volume=volume,
+            status=np.where(below, BELOW_MINIMUM, orders.status).astype(object),
+        ),
+    )

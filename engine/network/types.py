@@ -21,6 +21,7 @@ Keys = tuple[Texts, Texts]
 DO_NOTHING, FROM_PRIMARY_RULE, FROM_COST, FAIR_SHARE = 0, 1, 2, 3
 LOT_MINIMUM, LOT_MULTIPLE, LOT_MAXIMUM, SHELF_LIMIT, GIVER_STOCK, TRIP_CAPACITY = 4, 5, 6, 7, 8, 9
 SUPPLIER_MINIMUM, CONTAINER, ORDER_COST, PRICE_BREAK, SHELF_LIFE = 10, 11, 12, 13, 14
+BUDGET, SUPPLIER_CAPACITY, SITE_CAPACITY = 15, 16, 17
 BINDING: Mapping[int, str] = MappingProxyType(
     {
         DO_NOTHING: "no-need",
@@ -38,6 +39,9 @@ BINDING: Mapping[int, str] = MappingProxyType(
         ORDER_COST: "order-cost",
         PRICE_BREAK: "price-break",
         SHELF_LIFE: "shelf-life",
+        BUDGET: "budget",
+        SUPPLIER_CAPACITY: "supplier-capacity",
+        SITE_CAPACITY: "site-capacity",
     }
 )
 """What decided the units of an option, by code."""

@@ -27,6 +27,7 @@ from engine.network.run_down import pooled_stock
 from engine.network.types import Network
 from engine.plan.assemble import assumption_tables
 from engine.plan.join import join_alerts, join_costs, join_curves_by_key, join_tables, late_inbound
+from engine.plan.limits import Shared, SharedLimits, share_limits, shared_limits
 from engine.plan.mix import unmixed, with_mix
 from engine.plan.part import PartResult, PartWork, plan_part
 from engine.plan.tables import empty_table
@@ -88,10 +89,11 @@ def make_plan(
     mixed = unmixed(work, network)
     if config.targets.aggregate.asked and work:
         mixed = with_mix(work, split, network, tables.known_on(network.calendar.as_of), run)
-    parts = _decide([replace(one, explain=explain) for one in mixed.work], run)
+    limits = shared_limits(tables, config.limits, network)
+    parts, shared = _within([replace(one, explain=explain) for one in mixed.work], limits, run)
     joined = join_tables(parts)
     mix_notes = (*mixed.notes, *mixed.after_limits(joined["targets"], network))
-    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes, *on_order_notes, *mix_notes)
+    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes, *on_order_notes, *mix_notes, *shared.notes)
     notes = (*span_notes, *network.notes, *panel_notes, *told, *(note for part in parts for note in part.notes))
     alerts = join_alerts(network, parts, split, late_inbound(tables, network), config)
     return Plan(
@@ -104,6 +106,7 @@ def make_plan(
             "alerts": alerts,
             "costs": join_costs(parts),
             "stock_to_service": mixed.table,
+            **shared.tables,
             **assumption_tables(notes),
         },
         solve=joined_report([part.solve for part in parts]),
@@ -134,6 +137,18 @@ def _work(
         open_lines=on_order.take(part.cell_rows, part.option_rows),
         config=config,
     )
+
+
+def _within(work: list[PartWork], limits: SharedLimits | None, run: Run) -> tuple[list[PartResult], Shared]:
+    """Return the parts as decided, those anew whose purchases were cut to hold limits shared by all items."""
+    parts = _decide([replace(one, limited=limits is not None) for one in work], run)
+    shared = share_limits(limits, [part.ladders for part in parts], [one.network.options.n_options for one in work])
+    again = [row for row, curbed in enumerate(shared.curbed) if curbed is not None]
+    if again:
+        anew = _decide([replace(work[row], curbed=shared.curbed[row]) for row in again], run)
+        for row, part in zip(again, anew, strict=True):
+            parts[row] = part
+    return parts, shared
 
 
 def _decide(work: list[PartWork], run: Run) -> list[PartResult]:

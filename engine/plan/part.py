@@ -16,7 +16,7 @@ from engine.forecast.summary import forecast_table
 from engine.forecast.types import Fitted, SamplePaths
 from engine.messages import Message
 from engine.network.alternatives import alternatives
-from engine.network.decide import Decision, priced_cells, solve_network
+from engine.network.decide import Curbed, Decision, priced_cells, solve_network
 from engine.network.open_changes import open_changes
 from engine.network.open_orders import OpenLines
 from engine.network.planned import planned_lines, projected_cells, projection_rows
@@ -30,6 +30,7 @@ from engine.network.types import Network
 from engine.plan.alternative_lines import ALTERNATIVE_CELLS, alternative_lines
 from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
 from engine.plan.forecast_reasons import forecast_reasons
+from engine.plan.ladders import Ladders, ladders
 from engine.plan.lines import order_lines, transfer_lines
 from engine.plan.open_order_lines import open_order_changes
 from engine.plan.summary import CellSummary, summarise, weekly_classes
@@ -69,6 +70,10 @@ class PartWork:
         Settings.
     explain
         Tells what the mean forecast is made of; None: the plan does not say.
+    limited
+        Whether items share limits, so that the result must tell what purchases are worth.
+    curbed
+        Purchases that were cut to hold such limits.
     """
 
     network: Network
@@ -79,11 +84,13 @@ class PartWork:
     open_lines: OpenLines
     config: PlanConfig
     explain: Explain | None = None
+    limited: bool = False
+    curbed: Curbed | None = None
 
 
 @dataclass(frozen=True)
 class PartResult:
-    """The decided part: its tables, expected costs by term, what alerts and order-now need, and what is to be told."""
+    """The decided part: its tables, expected costs by term, what alerts, order-now and limits need, and notes."""
 
     tables: dict[str, pd.DataFrame]
     costs: dict[str, float]
@@ -91,6 +98,7 @@ class PartResult:
     summary: CellSummary
     curves: OrderCurves
     notes: tuple[Message, ...]
+    ladders: Ladders | None
 
 
 def plan_part(work: PartWork) -> PartResult:
@@ -104,7 +112,7 @@ def plan_part(work: PartWork) -> PartResult:
     targets = stock_targets(today.cells, today.options, every, rule)
     expires = perishable[targets.option] & (targets.binding == "maximum")
     targets = replace(targets, binding=np.where(expires, "shelf-life", targets.binding))
-    decision = solve_network(today, demand, rule, targets, config.network, presales)
+    decision = solve_network(today, demand, rule, targets, config.network, presales, work.curbed)
     tables = decision_tables(work, targets, decision)
     tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule)
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
@@ -123,6 +131,7 @@ def plan_part(work: PartWork) -> PartResult:
         summary=summarise(work.panel, work.series, network, decision, config.alerts),
         curves=build_curves(network.cells, network.options, every, rule),
         notes=tuple(notes),
+        ladders=ladders(SCOPE, network, demand, rule, (targets, decision)) if work.limited else None,
     )
 
 

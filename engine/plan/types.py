@@ -94,6 +94,15 @@ PLAN_TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
             "policy": "text", "setting": "share", "service": "share", "service_a": "share", "service_b": "share",
             "service_c": "share", "stock_value": "money", "next_unit_value": "money", "chosen": "whole",
         },
+        "limits": {
+            "limit": "text", "place_id": "text", "from_date": "date", "bound": "number", "asked": "number",
+            "used": "number", "price": "money",
+        },
+        "next_best": {
+            "rank": "whole", "line_id": "text", "item_id": "text", "source_id": "text", "location_id": "text",
+            "order_date": "date", "limit": "text", "units": "units", "value": "money", "gain": "money",
+            "gain_per_money": "number",
+        },
     }
 )  # fmt: skip
 """Columns and kinds of every table of a plan; ``forecast`` also has one column per quantile (q0.05, ...).
@@ -124,6 +133,8 @@ PLAN_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "assumption_details": ("assumption_code", "assumption_values"),
         "costs": ("term",),
         "stock_to_service": ("policy", "setting"),
+        "limits": ("limit", "place_id", "from_date"),
+        "next_best": ("rank",),
     }
 )
 """Columns that identify a row; a table without an entry may repeat rows."""

@@ -36,6 +36,8 @@ _SHEETS: Mapping[str, str] = {
     "assumption_details": "",
     "costs": "",
     "stock_to_service": "",
+    "limits": "",
+    "next_best": "gain",
 }
 _FORMATS: Mapping[Kind, str] = {
     "units": "#,##0.##",

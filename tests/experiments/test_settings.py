@@ -15,6 +15,7 @@ def test_the_shipped_file_states_every_default_of_the_code() -> None:
     expected = asdict(Settings())
     expected.pop("models")
     assert expected["supply"].pop("lead_time_days") is None, "a lead time has no default"
+    assert expected["limits"].pop("budget") is None, "a budget has no default"
     as_lists = {
         section: {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
         if isinstance(values, dict)
