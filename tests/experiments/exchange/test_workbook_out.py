@@ -29,7 +29,7 @@ def made(tmp_path_factory):
 def test_there_is_a_sheet_for_each_decision_table(made):
     assert made[1].sheetnames == [
         "summary", "orders", "transfers", "presale_allocations", "alerts", "targets", "planned", "assumptions",
-        "assumption_details", "costs",
+        "assumption_details", "costs", "limits", "next_best",
     ]  # fmt: skip
 
 
