@@ -85,6 +85,8 @@ def solve_one_model(problem: ScarceProblem, gap: float, seconds: float, threads:
     kinds = np.full(n_columns, highspy.HighsVarType.kContinuous, dtype=object)
     kinds[first_lot:] = highspy.HighsVarType.kInteger
     model.integrality_ = kinds.tolist()
+    # Our own solves run on one thread, and HiGHS keeps its first number of threads for a process.
+    highspy.Highs.resetGlobalScheduler(True)
     solver = highspy.Highs()
     for name, setting in (
         ("output_flag", False), ("threads", threads), ("mip_rel_gap", gap), ("time_limit", seconds),

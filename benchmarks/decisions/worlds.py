@@ -15,7 +15,6 @@ from scipy.special import betainc
 from engine.limits.problem import Curves, Lanes, Purchases, ScarceProblem, Use
 
 N_SEGMENTS = 10
-_QUANTILES = (0.02, 0.1, 0.25, 0.45, 0.65, 0.8, 0.9, 0.96, 0.99)
 _CHUNK = 20_000
 
 
@@ -82,10 +81,7 @@ def _curves(mean: np.ndarray, holding: np.ndarray, shortage: np.ndarray) -> tupl
     sd = np.sqrt(spread * mean)
     steps = np.linspace(-1.6, 3.2, N_SEGMENTS - 1)
     points = np.stack([np.rint(np.maximum(mean + z * sd, 0.0)) for z in steps], axis=1)
-    points = np.maximum.accumulate(points + np.arange(1, N_SEGMENTS)[None, :, None] * 1e-9, axis=1)
-    for k in range(1, points.shape[1]):
-        points[:, k] = np.maximum(np.rint(points[:, k]), np.rint(points[:, k - 1]) + 1)
-    points[:, 0] = np.maximum(np.rint(points[:, 0]), 1)
+    points[:, 0] = np.maximum(points[:, 0], 1)
     for k in range(1, points.shape[1]):
         points[:, k] = np.maximum(points[:, k], points[:, k - 1] + 1)
     whole = np.concatenate([np.zeros_like(points[:, :1]), points], axis=1)

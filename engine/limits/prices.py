@@ -16,7 +16,6 @@ from engine.policy.types import F64, I64
 
 _FIRST_STEP = 0.4
 _MOST_OFF = 1.0  # a limit used twice counts as one used more
-_NO_USE = 1e-9
 
 
 def first_prices(problem: ScarceProblem, n_items: int) -> F64:

@@ -30,7 +30,7 @@ def test_there_is_a_sheet_for_each_decision_table(made):
     assert made[1].sheetnames == [
         "summary", "orders", "transfers", "supplier_orders", "open_order_changes", "presale_allocations",
         "presale_summary", "alerts", "targets", "planned", "changes", "stability", "assumptions", "assumption_details",
-        "costs", "stock_to_service",
+        "costs", "stock_to_service", "limits", "next_best",
     ]  # fmt: skip
 
 
