@@ -1,8 +1,9 @@
 """What a plan is worth to its presales, against doing nothing today and against a split by historical share.
 
-All three are read off the same mean course of stock as ``presale_allocations``. *Nothing*: none of today's orders and
-moves is made. *Historical*: today's purchases are made as planned, and instead of the plan's moves, those of
-`engine.network.presale_split`.
+All three are read off the same mean course of stock as ``presale_allocations``. The plan counts with the lines that it
+plans for later order days, since what can wait until then is not moved today. *Nothing*: no order and no move is made.
+*Historical*: purchases are made as planned, and instead of the plan's moves, those of `engine.network.presale_split`,
+all of them today.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from engine.network.presale_allocation import (
     promised_days,
     served,
 )
+from engine.network.presale_later import with_planned
 from engine.network.presale_split import historical_moves
 from engine.network.types import Network
 from engine.plan.tables import empty_table, plan_table
 from engine.policy.types import F64
 
 
-def presale_summary(presale: Presale, network: Network, decision: Decision) -> pd.DataFrame:
+def presale_summary(presale: Presale, network: Network, decision: Decision, planned: pd.DataFrame) -> pd.DataFrame:
     """Return the table ``presale_summary``, one row per presale and item that ships within the horizon.
 
     ``units`` are the mean units to be shipped; ``share_local`` those of them that ship from the site of their region
@@ -43,23 +45,24 @@ def presale_summary(presale: Presale, network: Network, decision: Decision) -> p
     staying = ordinary_demand(decision.later.paths, decision.presales)
     by_history = historical_moves(presale, network, needs, staying, units)
     by_history = np.where(options.origin_cell >= 0, by_history, units)
+    bought = planned[planned["kind"] == "purchase"]
     cases = {
-        "": (units, ordinary_demand(decision.demand.paths, decision.presales)),
-        "_nothing": (np.zeros(options.n_options), staying),
-        "_historical": (by_history, _with_sends(network, staying, by_history)),
+        "": (*with_planned(network, units, planned), ordinary_demand(decision.demand.paths, decision.presales)),
+        "_nothing": (network, np.zeros(options.n_options), staying),
+        "_historical": (*with_planned(network, by_history, bought), _with_sends(network, staying, by_history)),
     }
     key = ["presale_id", "item_id"]
     rows, group = np.unique(needs[key].astype(str).to_numpy(str), axis=0, return_inverse=True)
     total = np.bincount(group.reshape(-1), weights=needs["units"].to_numpy(np.float64))
     columns: dict[str, npt.ArrayLike] = {"presale_id": rows[:, 0], "item_id": rows[:, 1], "units": total}
-    for case, (brought, ordinary) in cases.items():
-        shares = served(needs, network, brought, ordinary)
+    for case, (lines, brought, ordinary) in cases.items():
+        shares = served(needs, lines, brought, ordinary)
         of = group.reshape(-1)[shares.need]
-        local, days = _local_and_days(needs, shares, network)
+        local, days = _local_and_days(needs, shares, lines)
         columns[f"share_local{case}"] = np.bincount(of, weights=shares.units * local, minlength=len(rows)) / total
         columns[f"waiting_days{case}"] = np.bincount(of, weights=shares.units * days, minlength=len(rows)) / total
         if case != "_nothing":
-            cost = np.bincount(of, weights=_move_cost(shares, network, brought), minlength=len(rows))
+            cost = np.bincount(of, weights=_move_cost(shares, lines, brought), minlength=len(rows))
             columns[f"move_cost{case}"] = np.round(cost, 4)
     return plan_table("presale_summary", columns)
 

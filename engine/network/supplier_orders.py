@@ -31,6 +31,7 @@ from engine.network.supplier_types import (
     AS_ASKED,
     BELOW_MINIMUM,
     FILLED,
+    LIMITED,
     ORDERED_AHEAD,
     WAITS,
     SupplierDecision,
@@ -233,7 +234,7 @@ def _told(asks: _Asks, decided: F64, ahead: _Ahead, filled: _Filled, waits: Bool
 def after_cuts(network: Network, supplied: SupplierDecision, units: F64) -> SupplierDecision:
     """Return the decision with the units (m,) that limits shared by all items leave of it.
 
-    An order that these limits bring below a minimum stays, and is told as such.
+    An order that these limits bring below a minimum stays, and what it lacks is told.
     """
     orders, numbers = supplied.orders, order_numbers(network)
     rows = np.flatnonzero(numbers.of_option >= 0)
@@ -254,17 +255,18 @@ def after_cuts(network: Network, supplied: SupplierDecision, units: F64) -> Supp
     value = numbers.sums(order, network.prices.take(rows).paid(bought))[at]
     volume = numbers.sums(order, bought * network.volume[network.options.cell[rows]])[at]
     lines = np.bincount(order, weights=bought > 0, minlength=numbers.n_orders).astype(np.int64)[at]
-    cut = (value < orders.value) | (volume < orders.volume)
-    below = cut & (lines > 0) & ((value < orders.min_value) | (volume < orders.min_volume))
+    left = numbers.sums(order, bought)[at]
+    cut = left < orders.units
     return SupplierDecision(
         units,
         supplied.rule,
         replace(
             orders,
             n_lines=lines,
-            units=numbers.sums(order, bought)[at],
+            units=left,
             value=value,
             volume=volume,
-            status=np.where(below, BELOW_MINIMUM, orders.status).astype(object),
+            status=np.where(cut, LIMITED, orders.status).astype(object),
+            cost_of_waiting=np.where(cut, np.nan, orders.cost_of_waiting),
         ),
     )

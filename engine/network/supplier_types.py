@@ -9,7 +9,8 @@ import numpy as np
 from engine.policy.types import F64, I64, Days, Texts
 
 AS_ASKED, ORDERED_AHEAD, FILLED, BELOW_MINIMUM, WAITS = "as-asked", "ordered-ahead", "filled", "below-minimum", "waits"
-STATUSES = (AS_ASKED, ORDERED_AHEAD, FILLED, BELOW_MINIMUM, WAITS)
+LIMITED = "limited"
+STATUSES = (AS_ASKED, ORDERED_AHEAD, FILLED, BELOW_MINIMUM, WAITS, LIMITED)
 REASON_CODES = tuple(f"supplier-order-{status}" for status in STATUSES)
 
 
@@ -33,7 +34,7 @@ class SupplierOrders:
         Review periods beyond its own that the order covers to spread its order cost.
     cost_of_waiting
         Expected cost of nothing until the next order arrives, less that of what is decided (of what was asked where
-        the order waits), order cost left out; money.
+        the order waits), order cost left out; money; NaN where limits that all items share cut the order.
     gap
         Cost of the lots found above the least possible that keeps to the minimums, money; 0 where it is proven.
     """

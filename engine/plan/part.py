@@ -121,7 +121,7 @@ def plan_part(work: PartWork) -> PartResult:
     tables["alternatives"] = alternative_lines(options, network, rule.objective)
     tables["open_order_changes"] = _open_order_changes(work, demand, decision, rule)
     tables["presale_allocations"] = presale_allocations(work.presale, network, decision, SCOPE)
-    tables["presale_summary"] = presale_summary(work.presale, network, decision)
+    tables["presale_summary"] = presale_summary(work.presale, network, decision, tables["planned"])
     tables["forecast"] = forecast_table(own, network.calendar, config.forecast.quantiles)
     tables["forecast_reasons"] = _forecast_reasons(work)
     return PartResult(

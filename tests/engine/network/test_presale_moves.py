@@ -13,6 +13,7 @@ from engine.network.presale_allocation import presale_allocations
 from engine.network.presale_moves import presale_moves
 from engine.network.presale_paths import PresalePaths
 from engine.network.presale_summary import presale_summary
+from engine.plan.tables import empty_table
 from engine.policy.types import Scenarios, StockRule
 from tests.engine.network.presale_world import DAY, Decided, world
 
@@ -42,7 +43,7 @@ def test_a_city_short_before_a_festival_gets_just_what_it_lacks_from_the_cheaper
     assert list(zip(placed["location_id"], placed["supply_kind"], placed["units"], strict=True)) == [
         ("CITY", "stock", 650.0), ("CITY", "inbound", 100.0), ("CITY", "transfer", 750.0), ("TOWN", "stock", 100.0),
     ]  # fmt: skip
-    [row] = presale_summary(found.presale, found.network, found.decision).to_dict("records")
+    [row] = presale_summary(found.presale, found.network, found.decision, empty_table("planned")).to_dict("records")
     # Doing nothing, 850 of 1,600 pairs ship on the day; an order of 10 November, two weeks after today's, lands on
     # 20 December, 39 days later. By history the city, with six of ten pairs sold, is thought to need 960 of
     # them, and gets 210 to the 750 that it has, for 50 + 84.
@@ -88,7 +89,7 @@ def test_what_is_left_over_is_ordinary_stock_again():
 
 
 def presale_of(found):
-    [row] = presale_summary(found.presale, found.network, found.decision).to_dict("records")
+    [row] = presale_summary(found.presale, found.network, found.decision, empty_table("planned")).to_dict("records")
     return row
 
 

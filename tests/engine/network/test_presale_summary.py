@@ -8,12 +8,13 @@ import pytest
 
 from engine.network.presale_shares import historical_shares
 from engine.network.presale_summary import presale_summary
+from engine.plan.tables import empty_table
 from engine.tables import Tables
 from tests.engine.network.presale_world import Decided, frames, table, world
 
 
 def summary_of(found):
-    [row] = presale_summary(found.presale, found.network, found.decision).to_dict("records")
+    [row] = presale_summary(found.presale, found.network, found.decision, empty_table("planned")).to_dict("records")
     return row
 
 
@@ -91,3 +92,22 @@ def test_shares_and_days_stay_within_their_bounds_and_a_plan_is_never_below_doin
     assert 0 <= row["waiting_days"] <= row["waiting_days_nothing"] + 1e-12
     local = sum(min(stock[site], units) for site, units in zip(stock, orders.values(), strict=True))
     assert row["share_local_nothing"] == pytest.approx(local / row["units"])
+
+
+def planned_purchase(available):
+    return table(
+        "line_id kind item_id source_id location_id units order_date available_date",
+        ("L1", "purchase", "SHOE", "MAKER", "CITY", 60.0, pd.Timestamp("2025-11-03"), pd.Timestamp(available)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("available", "share", "days"), [("2025-11-11", 1.0, 0.0), ("2025-11-13", 10 / 70, 2 * 60 / 70)]
+)
+def test_what_later_lines_bring_counts_for_the_plan(available, share, days):
+    found = Decided(world({"city": 70}, {"CITY": 10.0}, [], lead_days=20.0))
+    later = planned_purchase(available)
+    [row] = presale_summary(found.presale, found.network, found.decision, later).to_dict("records")
+    assert row["share_local"] == pytest.approx(share)
+    assert row["waiting_days"] == pytest.approx(days)
+    assert row["share_local_nothing"] == pytest.approx(10 / 70)
