@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "Say why one item at one location is planned as it is.",
     "review": "Compare the overrides of a past plan with what happened.",
     "backtest": "Compare forecasters on the past.",
+    "replay": "Compare policies on the past, week by week.",
     "serve": "Start the HTTP service and its worker.",
     "worker": "Work through the jobs of a store.",
     "migrate": "Create the store or bring it to the current version.",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from benchmarks.frozen import Frozen, Remembering
+from experiments.replay.frozen import Frozen, Remembering
 from engine.config import PlanConfig
 from engine.execution import Run
 from engine.forecast.types import Fitted, Forecaster

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from benchmarks.frozen import Frozen, Remembering
+from experiments.replay.frozen import Frozen, Remembering
 from benchmarks.vn2.game import F64, History, Policy, Stock
 from engine.config import PlanConfig
 from engine.execution import Run
