@@ -121,9 +121,7 @@ def track_replay(
             tags = {"mlflow.parentRunId": parent, "policy": str(policy), **_tags(meta, git_revision)}
             own = summary[summary["policy"] == policy].rename(columns={"demand_as": "segment"}).drop(columns="policy")
             costs = tables["costs"][tables["costs"]["policy"] == policy]
-            terms = {
-                f"{_safe(row.demand_as)}/cost/{_safe(row.term)}": float(row.value) for row in costs.itertuples()
-            }
+            terms = {f"{_safe(row.demand_as)}/cost/{_safe(row.term)}": float(row.value) for row in costs.itertuples()}
             with _run(client, home, REPLAYS, str(policy), tags) as child, _exclusive(home):
                 _log(client, child, settings.get(str(policy), {}), _score_metrics(own, "") | terms)
         for path in sorted(out.iterdir()):

@@ -23,7 +23,9 @@ _SHOWN = ("policy", "cost", "place", "fill_rate", "stock_out_share", "stock_valu
 @click.option("--config", type=click.Path(path_type=Path), help="Settings of the world; default: the first policy's.")
 @click.option("--from", "first_day", metavar="DATE", help="First decision; default: 52 weeks before the end, or half.")
 @click.option("--weeks", type=click.IntRange(min=1), help="Weeks to replay; default: to the end of the history.")
-@click.option("--every", "every_days", type=click.IntRange(min=1), default=7, show_default=True, help="Days between decisions.")
+@click.option(
+    "--every", "every_days", type=click.IntRange(min=1), default=7, show_default=True, help="Days between decisions."
+)
 @click.option("--refit-weeks", type=click.IntRange(min=1), default=4, show_default=True, help="Weeks between fits.")
 @click.option("--what-if", type=click.Path(path_type=Path), metavar="FILE", help="Changes to compare with and without.")
 @click.option("--repair", metavar="NAMES", default="", help="Repairs that may be made, separated by commas.")
@@ -32,7 +34,8 @@ _SHOWN = ("policy", "cost", "place", "fill_rate", "stock_out_share", "stock_valu
 @json_option
 def command(
     data: str, policies: tuple[Path, ...], config: Path | None, first_day: str | None, weeks: int | None,
-    every_days: int, refit_weeks: int, what_if: Path | None, repair: str, writing: Writing, no_track: bool, as_json: bool,
+    every_days: int, refit_weeks: int, what_if: Path | None, repair: str, writing: Writing, no_track: bool,
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Walk policies through the history of DATA week by week, each knowing only what was known then."""
     request = ReplayRequest(
@@ -81,10 +84,10 @@ def _show(result: ReplayResult) -> None:
         told = "what the shop sold" if assumption == "sales" else "what would have sold, had the shop not run out"
         click.echo(f"\nDemand: {told}")
         click.echo(rows[list(_SHOWN)].to_string(index=False, float_format="{:,.3f}".format, na_rep=""))
-        for row in differences[(differences["demand_as"] == assumption) & (differences["measure"] == "cost")].itertuples():
-            click.echo(
-                f"  {row.policy} less {row.base}: cost {row.difference:+,.0f}, in nine of ten draws {row.low:+,.0f} to {row.high:+,.0f}"
-            )
+        chosen = (differences["demand_as"] == assumption) & (differences["measure"] == "cost")
+        for row in differences[chosen].itertuples():
+            span = f"{row.low:+,.0f} to {row.high:+,.0f}"
+            click.echo(f"  {row.policy} less {row.base}: cost {row.difference:+,.0f}, in nine of ten draws {span}")
     click.echo(f"\nReport    {result.out / 'report.html'}")
     if result.tracked:
         click.echo(f"Tracked   MLflow run {result.tracked}, one below it for each policy")

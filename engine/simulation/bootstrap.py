@@ -1,6 +1,6 @@
 """How sure a difference between two policies is that were walked through the same demand.
 
-Items and weeks are drawn anew together: items one by one, weeks in blocks, since weeks that follow each other are alike.
+Items and weeks are drawn anew together: items one by one, weeks in blocks, since neighbouring weeks are alike.
 Both policies get the same draw, so what they share cancels. Drawing rows and columns independently is on the safe side:
 the interval is rather too wide (Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1, 2007); blocks go round
 at the end (Politis and Romano, A circular block-resampling procedure for stationary data, 1992).
@@ -72,9 +72,7 @@ def differences(
         n = min(_DRAWS_AT_ONCE, redraw.n_draws - start)
         items = generator.multinomial(n_items, np.full(n_items, 1.0 / n_items), size=n).astype(np.float64)
         weeks = _block_counts(n, n_weeks, redraw.block_weeks, generator)
-        sums = [
-            {name: ((items @ array) * weeks).sum(axis=1) for name, array in of.items()} for of in (base, other)
-        ]
+        sums = [{name: ((items @ array) * weeks).sum(axis=1) for name, array in of.items()} for of in (base, other)]
         for name, measure in measures.items():
             drawn[name].append(measure(sums[1]) - measure(sums[0]))
     whole = [{name: np.array([array.sum()]) for name, array in of.items()} for of in (base, other)]

@@ -145,9 +145,7 @@ def _last_arrival(inbound: Shipments, lines: Lines) -> I64:
     return np.maximum(latest[link[inbound.lines.n_lines :]], lines.sent)
 
 
-def _step(
-    state: StockState, demand: F64, rules: SimulationRules
-) -> tuple[StockState, dict[str, F64], list[Shipments]]:
+def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[StockState, dict[str, F64], list[Shipments]]:
     """Return the state after one bucket, the units moved in it, and the shipments that arrived."""
     bucket, inbound = state.bucket, state.inbound
     leaving = (inbound.lines.sent == bucket) & (inbound.lines.origin >= 0)

@@ -48,7 +48,7 @@ class LinkBook:
     _by_day: dict[int, Links] = field(default_factory=dict)
 
     def at(self, view: View) -> Links:
-        """Return the links of a view's day, for the cells known then; lead times as receipts before the replay teach."""
+        """Return the links of a view's day for the cells known then; receipts before the replay teach lead times."""
         if view.today not in self._by_day:
             self._by_day[view.today] = self._links(view)
         return self._by_day[view.today]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from engine.policy.types import F64, Bools, I64
+from engine.policy.types import F64, I64, Bools
 from engine.simulation import StockState, Trace, arrival_cycles, cycle_units
 from experiments.replay.walk import Pace, Walked
 from experiments.replay.world import World
@@ -27,7 +27,7 @@ class Score:
     units
         Arrays (n_cells, n_weeks) by name: units of demand, short, lost and served; mean units in stock and their value;
         buckets in which something was asked for (``asked``) and those of them in which not all was there (``ran_out``);
-        buckets in which the shop had run out and this policy had not (``marked``), and what it then sold beyond what the
+        buckets in which the shop had run out and this policy had not (``marked``), and what was sold beyond what the
         shop sold (``beyond_sales``).
     costs
         Money (n_cells, n_weeks) by term, as in `COST_TERMS`.
@@ -108,7 +108,7 @@ def _units(world: World, trace: Trace, first: int) -> dict[str, F64]:
 
 
 def _stock_costs(world: World, trace: Trace, pace: Pace) -> dict[str, F64]:
-    """Return holding on the stock at the end of each bucket, shortage once a unit, late units by day; (n, n_buckets)."""
+    """Return holding on stock at each bucket's end, shortage once a unit, late units by day; (n, n_buckets)."""
     cells = world.network.cells
     days = world.calendar.days[trace.start : trace.end].astype(np.float64)
     # A unit that another site serves is charged as a lost one.

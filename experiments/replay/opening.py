@@ -43,7 +43,8 @@ def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tu
     )  # fmt: skip
     dates = {"order_date": lines.order_date, "available_date": lines.available_date, "received_on": lines.received_on}
     book = pd.DataFrame(
-        {name: days.astype("datetime64[ns]") for name, days in dates.items()}, index=pd.Index(lines.line_id, dtype=object)
+        {name: days.astype("datetime64[ns]") for name, days in dates.items()},
+        index=pd.Index(lines.line_id, dtype=object),
     )
     state = StockState(world.first, on_hand, np.zeros(world.n_cells), Shipments(inbound, arrives))
     return opening_of(state, book), tuple(notes)
@@ -61,10 +62,9 @@ def empty_opening(world: World) -> Opening:
 
 
 def warm_up_buckets(world: World) -> int:
-    """Return the whole weeks of buckets that a target opening leaves unscored: R + L of the slowest link, four weeks."""
+    """Return the buckets that a target opening leaves unscored: R + L of the slowest link, at least four weeks."""
     options, network = world.network.options, world.network
     used = options.primary & network.demanded[options.cell]
     ahead = (options.next_available_date[used] - world.date_of(world.first)).astype(np.int64)
     days = max(LEAST_WARM_UP_DAYS, int(ahead.max(initial=0)))
     return -(-days // 7) * 7 // network.bucket_days
-

@@ -1,4 +1,4 @@
-"""Policy files: a usual settings file is restock with these settings; one with a table ``[policy]`` is another policy."""
+"""Policy files: a usual settings file is restock with these settings; one with ``[policy]`` is another policy."""
 
 from __future__ import annotations
 
@@ -86,7 +86,9 @@ def _read(path: Path) -> PolicySpec:
     refuse_unknown(stated, known, str(path))
     if stated.get("config_version", CONFIG_VERSION) != CONFIG_VERSION:
         raise ConfigError(
-            f"config_version is {CONFIG_VERSION!r}", f"{stated['config_version']!r} in {path}", "Bring the file up to it"
+            f"config_version is {CONFIG_VERSION!r}",
+            f"{stated['config_version']!r} in {path}",
+            "Bring the file up to it",
         )
     policy = stated["policy"]
     if not isinstance(policy, Mapping):

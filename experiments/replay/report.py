@@ -21,6 +21,9 @@ _SUMMARY = (
     "policy", "cost", "place", "fill_rate", "cycle_service", "stock_out_share", "stock_value", "stock_units", "turns",
     "order_lines", "transfers", "units_bought", "opening_value", "closing_value",
 )  # fmt: skip
+_BY_CLASS = (
+    "abc", "policy", "cost", "fill_rate", "stock_out_share", "stock_value", "turns", "demand", "short",
+)  # fmt: skip
 _KINDS = {
     **dict.fromkeys(("cost", "stock_value", "opening_value", "closing_value", "value", "value_bought"), "money"),
     **dict.fromkeys(("fill_rate", "cycle_service", "stock_out_share", "marked_share", "place"), "share"),
@@ -48,14 +51,11 @@ def render_replay(tables: Tables, scored: tuple[str, str], first_day: str, meta:
         scored=scored,
         first_day=first_day,
         totals=_totals(tables["summary"]),
-        summaries=[(assumption, _grid(tables["summary"], assumption, _SUMMARY, catalogue)) for assumption in assumptions],
+        summaries=[(name, _grid(tables["summary"], name, _SUMMARY, catalogue)) for name in assumptions],
         charts=_charts(tables, assumptions[0]),
         grids={
             "differences": _differences(tables["differences"], catalogue),
-            "by_class": _grid(
-                tables["by_class"], assumptions[0],
-                ("abc", "policy", "cost", "fill_rate", "stock_out_share", "stock_value", "turns", "demand", "short"), catalogue,
-            ),
+            "by_class": _grid(tables["by_class"], assumptions[0], _BY_CLASS, catalogue),
             "costs": _grid(_wide_costs(tables["costs"], catalogue), assumptions[0], None, catalogue),
             "censored": grid(
                 tables["summary"], ("policy", "demand_as", "cost", "fill_rate", "marked_share", "beyond_sales"), _ROWS,
@@ -70,7 +70,9 @@ def _totals(summary: pd.DataFrame) -> tuple[Total, ...]:
     """Return a figure a policy: what it costs, and what it reaches."""
     rows = summary[summary["demand_as"] == summary["demand_as"].iloc[0]]
     return tuple(
-        Total(str(row.policy), money(float(row.cost)), f"{row.fill_rate:.1%} filled, stock worth {money(row.stock_value)}")
+        Total(
+            str(row.policy), money(float(row.cost)), f"{row.fill_rate:.1%} filled, stock worth {money(row.stock_value)}"
+        )
         for row in rows.itertuples()
     )
 
@@ -118,7 +120,10 @@ def _charts(tables: Tables, assumption: str) -> tuple[Chart, ...]:
     policies = list(dict.fromkeys(weekly["policy"]))
 
     def over_time(title: str, column: str) -> Chart:
-        named = {name: weekly[weekly["policy"] == name][["date", column]].set_axis(["date", "value"], axis=1) for name in policies}
+        named = {
+            name: weekly[weekly["policy"] == name][["date", column]].set_axis(["date", "value"], axis=1)
+            for name in policies
+        }
         return lines_chart(title, named)
 
     costs = tables["costs"]
@@ -127,7 +132,8 @@ def _charts(tables: Tables, assumption: str) -> tuple[Chart, ...]:
     terms = [term for term in COST_TERMS if costs[costs["term"] == term]["value"].sum() > 0]
     by_term = {
         words.get(f"cost-{term}", term): [
-            max(float(costs[(costs["policy"] == name) & (costs["term"] == term)]["value"].sum()), 0.0) for name in policies
+            max(float(costs[(costs["policy"] == name) & (costs["term"] == term)]["value"].sum()), 0.0)
+            for name in policies
         ]
         for term in terms
     }

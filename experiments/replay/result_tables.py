@@ -122,7 +122,7 @@ def _figures(score: Score, grounds: Grounds, rows: Bools) -> dict[str, float]:
 
 
 def _with_place(summary: pd.DataFrame, between: tuple[str, str]) -> pd.DataFrame:
-    """Return the summary with each policy's place between two others by cost: 0 costs what the first does, 1 the second.
+    """Return the summary with each policy's place by cost between two others: 0 is the first, 1 the second.
 
     Where the first costs no more than the second there is no place between them.
     """

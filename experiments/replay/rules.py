@@ -29,10 +29,10 @@ class RuleParams:
     Parameters
     ----------
     kind
-        "normal": order up to mean demand until the delivery after the next order, and z deviations of it. "s_S": the same
-        level is the reorder point, and an order brings ``order_weeks`` of mean demand more. "weeks_of_cover": order up to
-        ``cover_weeks`` of mean demand. "min_max": at or below ``min_weeks`` of demand order up to ``max_weeks``, both
-        worked out every ``refresh_weeks`` only, as ERP systems have it; ``min_stock`` and ``max_stock`` of
+        "normal": order up to mean demand until the delivery after the next order, and z deviations of it. "s_S": that
+        level is the reorder point, and an order brings ``order_weeks`` of mean demand more. "weeks_of_cover": order up
+        to ``cover_weeks`` of mean demand. "min_max": at or below ``min_weeks`` of demand order up to ``max_weeks``,
+        both worked out every ``refresh_weeks`` only, as ERP systems have it; ``min_stock`` and ``max_stock`` of
         ``item_locations`` go before.
     window_weeks
         Weeks of the moving average; weeks out of stock are passed over.
@@ -115,7 +115,7 @@ def level_rule(view: View, links: Links, params: RuleParams, abc: Texts) -> tupl
 
 
 def min_max(view: View, links: Links, params: RuleParams) -> tuple[F64, F64]:
-    """Return minimum and maximum of every cell in whole units, shape (n_cells,): those given go before weeks of demand."""
+    """Return minimum and maximum of every cell in whole units, shape (n_cells,); those given go before demand."""
     per_week, cells = 7 // links.network.bucket_days, links.network.cells
     mean = _with_fed(links, usual_demand(view, params.window_weeks * per_week)[0])
     linked = np.zeros(len(mean))

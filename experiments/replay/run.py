@@ -132,8 +132,11 @@ def replay(
     opening, fits, opening_notes = _openings(world, specs, settings, pace, refit_steps, run)
     warm_up = 0 if _has_stock(world) else warm_up_buckets(world)
     if world.first + warm_up >= world.end:
-        finding = f"{(world.end - world.first) * world.network.bucket_days} days, {warm_up * world.network.bucket_days} unscored"
-        raise ConfigError("A replay is longer than the days that do not count at its start", finding, "Ask for more --weeks")
+        days = world.network.bucket_days
+        finding = f"{(world.end - world.first) * days} days, of which {warm_up * days} do not count"
+        raise ConfigError(
+            "A replay is longer than the days that do not count at its start", finding, "Ask for more --weeks"
+        )
     start = Job(worlds, tuple(specs), settings, opening, pace, world.first + warm_up, refit_steps)
     jobs = _jobs(start, fits)
     changes: tuple[Message, ...] = ()
@@ -208,7 +211,9 @@ def _worlds(world: World, tables: Tables, settings: Settings) -> tuple[World, ..
     return (world, recovered(world, without(tables), settings))
 
 
-def _replayed(start: Job, specs: Sequence[PolicySpec], results: Sequence[Result], assumptions: pd.DataFrame) -> Replayed:
+def _replayed(
+    start: Job, specs: Sequence[PolicySpec], results: Sequence[Result], assumptions: pd.DataFrame
+) -> Replayed:
     world = start.worlds[0]
     cells, per_week = world.network.cells, 7 // world.network.bucket_days
     grounds = Grounds(
@@ -243,14 +248,18 @@ def _scope_notes(start: Job, worlds: Sequence[World]) -> tuple[Message, ...]:
         hidden = float((worlds[1].demand - world.demand)[:, columns].sum())
         share = hidden / max(float(world.demand[:, columns].sum()), 1.0)
         count = int((world.censored & world.network.demanded[:, None])[:, columns].sum())
-        notes.append(Message("replay-demand-hidden", {"count": count, "units": round(hidden, 1), "share": round(share, 4)}))
+        notes.append(
+            Message("replay-demand-hidden", {"count": count, "units": round(hidden, 1), "share": round(share, 4)})
+        )
     return tuple(notes)
 
 
 def _pace(world: World, settings: Settings, every_days: int) -> Pace:
     if every_days < 1 or every_days % world.network.bucket_days:
         raise ConfigError(
-            "--every is a whole number of buckets", f"{every_days} days in buckets of {world.network.bucket_days}", "Use 7"
+            "--every is a whole number of buckets",
+            f"{every_days} days in buckets of {world.network.bucket_days}",
+            "Use 7",
         )
     return Pace(every_days // world.network.bucket_days, settings.demand.unmet, settings.seed)
 
@@ -268,7 +277,9 @@ def _check(specs: Sequence[PolicySpec], world: World) -> None:
 def _has_stock(world: World) -> bool:
     """Return whether the data tell what was in stock when the replay begins."""
     rows = world.stock_history
-    return bool((rows["closing_on_hand"].notna() & (rows["date"] < np.datetime64(world.date_of(world.first), "ns"))).any())
+    return bool(
+        (rows["closing_on_hand"].notna() & (rows["date"] < np.datetime64(world.date_of(world.first), "ns"))).any()
+    )
 
 
 def _tells_actual(world: World) -> bool:

@@ -240,7 +240,9 @@ def _arrivals(world: World, came: Shipments, book: pd.DataFrame) -> pd.DataFrame
     planned = dates["received_on"].to_numpy()
     later = world.arrival_bucket(planned.astype("datetime64[D]")) < came.arrives
     received = np.where(later, opens, planned)
-    return _arrival_frame(lines.line_id, lines.cell, lines.source_id, (dates["order_date"].to_numpy(), received), lines.units)
+    return _arrival_frame(
+        lines.line_id, lines.cell, lines.source_id, (dates["order_date"].to_numpy(), received), lines.units
+    )
 
 
 def _lines_frame(lines: OrderLines, now: Lines) -> pd.DataFrame:
@@ -267,4 +269,3 @@ def _settled(lines: pd.DataFrame, came: Shipments, state: StockState) -> pd.Data
     facts = pd.DataFrame({"units": everything.lines.units, "arrives": everything.arrives}, index=index)
     own = facts.reindex(pd.Index(lines["line_id"], dtype=object))
     return lines.assign(asked=lines["units"], units=own["units"].to_numpy(), arrives=own["arrives"].to_numpy())
-

@@ -20,7 +20,7 @@ from experiments.replay.policy_files import PolicySpec, refuse_unknown, validate
 
 @dataclass(frozen=True)
 class LeadTimeChange:
-    """Lead times of links from ``source``, to ``location``, of ``item`` ("" = any): set to ``days``, or times ``factor``."""
+    """Lead times of links from ``source`` to ``location`` of ``item`` ("" = any): ``days``, or times ``factor``."""
 
     source: str = ""
     location: str = ""
@@ -154,7 +154,7 @@ def changed_tables(tables: Tables, what_if: WhatIf) -> tuple[Tables, pd.DataFram
     ]  # fmt: skip
     columns = ["place_id", "start_date", "end_date", "blocks", "known_from"]
     closures = pd.DataFrame(rows, columns=columns)
-    dates = {name: "datetime64[ns]" for name in ("start_date", "end_date", "known_from")}
+    dates = dict.fromkeys(("start_date", "end_date", "known_from"), "datetime64[ns]")
     if rows:
         notes.append(_told("closure", len(rows), what_if))
     return replace(tables, frames=frames, columns_given=given), closures.astype(dates), tuple(notes)
@@ -189,7 +189,9 @@ def _twin(spec: PolicySpec, what_if: WhatIf) -> PolicySpec:
 
 def _told(kind: str, count: int, what_if: WhatIf) -> Message:
     if not count:
-        raise ConfigError("Every change of a what-if finds something", f"no row for {kind} in {what_if.name}", "Mend it")
+        raise ConfigError(
+            "Every change of a what-if finds something", f"no row for {kind} in {what_if.name}", "Mend it"
+        )
     return Message(f"replay-what-if-{kind.replace('_', '-')}", {"name": what_if.name, "count": count})
 
 

@@ -35,7 +35,7 @@ def without(tables: Tables, names: Sequence[str] = _LEFT_OUT) -> Tables:
 
 
 def known_on(tables: Tables, day: np.datetime64, announced: pd.DataFrame) -> Tables:
-    """Return the tables as known on a day: by ``known_from``, without overrides made later, with closures told by then."""
+    """Return the tables as known on a day: by ``known_from``, without later overrides, with closures told by then."""
     known = tables.known_on(day)
     rows = known["overrides"]
     made = rows["created_at"].isna() | (rows["created_at"].dt.floor("D") <= np.datetime64(day, "ns"))

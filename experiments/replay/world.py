@@ -84,7 +84,9 @@ class World:
     @property
     def censored(self) -> Bools:
         """Where the shop ran out, so that demand was at least what it sold, shape of ``demand``."""
-        return (self.available < 1)[:, self.first :] & (self.seen_from[:, None] <= np.arange(self.first, self.n_buckets))
+        return (self.available < 1)[:, self.first :] & (
+            self.seen_from[:, None] <= np.arange(self.first, self.n_buckets)
+        )
 
     @property
     def n_buckets(self) -> int:
