@@ -26,7 +26,9 @@ def mondays(n: int) -> np.ndarray:
 def small_frames(sold: Mapping[str, list[int]] = SOLD) -> dict[str, pd.DataFrame]:
     """Return tables with stock on record: A opens with 8 and 4 on the way, B with 3."""
     rows = [
-        pd.DataFrame({"item_id": item, "location_id": "P", "date": mondays(len(units)), "units": np.array(units, float)})
+        pd.DataFrame(
+            {"item_id": item, "location_id": "P", "date": mondays(len(units)), "units": np.array(units, float)}
+        )
         for item, units in sold.items()
     ]
     return {
@@ -38,19 +40,30 @@ def small_frames(sold: Mapping[str, list[int]] = SOLD) -> dict[str, pd.DataFrame
             }
         ),
         "supply": pd.DataFrame(
-            {"item_id": ["*"], "source_id": ["S"], "location_id": ["*"], "lead_time_days": [7.0], "review_period_days": [7.0]}
+            {
+                "item_id": ["*"], "source_id": ["S"], "location_id": ["*"],
+                "lead_time_days": [7.0], "review_period_days": [7.0],
+            }
         ),
         "suppliers": pd.DataFrame({"source_id": ["S"], "order_cost": [5.0]}),
         "stock_history": pd.DataFrame(
-            {"item_id": ["A", "B"], "location_id": ["P", "P"], "date": [pd.Timestamp(FROM - 1)] * 2, "closing_on_hand": [8.0, 3.0]}
-        ),
-        "receipts": pd.DataFrame(
             {
-                "order_id": ["R1"], "line_no": ["1"], "received_on": [pd.Timestamp(FROM)], "item_id": ["A"], "source_id": ["S"],
-                "location_id": ["P"], "ordered_on": [pd.Timestamp(FROM - 7)], "units": [4.0],
+                "item_id": ["A", "B"], "location_id": ["P", "P"],
+                "date": [pd.Timestamp(FROM - 1)] * 2, "closing_on_hand": [8.0, 3.0],
             }
         ),
+        "receipts": received("R1", "A", 4.0, (FROM - 7, FROM)),
     }  # fmt: skip
+
+
+def received(order: str, item: str, units: float, days: tuple[np.datetime64, np.datetime64]) -> pd.DataFrame:
+    """Return a row of receipts, ordered and received on the given days."""
+    return pd.DataFrame(
+        {
+            "order_id": [order], "line_no": ["1"], "received_on": [pd.Timestamp(days[1])], "item_id": [item],
+            "source_id": ["S"], "location_id": ["P"], "ordered_on": [pd.Timestamp(days[0])], "units": [units],
+        }
+    )  # fmt: skip
 
 
 def small_world(frames: Mapping[str, pd.DataFrame] | None = None, weeks: int = 4) -> World:

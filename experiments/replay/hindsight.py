@@ -79,7 +79,8 @@ class ForesightPolicy:
         """Return demand from today on with that of fed cells, at the days on which they send for it."""
         world, network = self.world, links.network
         demand = world.demand[:, view.today - world.first :].copy()
-        options = network.options.take(links.primary[network.options.origin_cell[links.primary] >= 0])
+        fed = np.flatnonzero(network.options.origin_cell[links.primary] >= 0)
+        options = network.options.take(links.primary[fed])
         n_sites = len(set(network.cells.location_id))
         depth = chain_depth(options.cell, options.origin_cell, network.cells.n_cells, n_sites)
         sent = world.bucket_of(options.order_date) - view.today

@@ -99,10 +99,10 @@ def _named(world: World, walked: Walked, spec: PolicySpec) -> pd.DataFrame:
         {
             "policy": spec.name,
             "demand_as": world.assumption,
-            "line_id": pd.array(lines["line_id"], dtype="string[pyarrow]"),
+            "line_id": lines["line_id"].astype("string[pyarrow]"),
             "kind": np.where(moved, "transfer", "purchase"),
             "item_id": pd.array(cells.item_id[cell], dtype="string[pyarrow]"),
-            "source_id": pd.array(lines["source_id"], dtype="string[pyarrow]"),
+            "source_id": lines["source_id"].astype("string[pyarrow]"),
             "location_id": pd.array(cells.location_id[cell], dtype="string[pyarrow]"),
             "units_asked": lines["asked"].to_numpy(np.float64),
             "units": lines["units"].to_numpy(np.float64),

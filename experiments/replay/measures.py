@@ -179,7 +179,7 @@ def _trip_costs(world: World, lines: pd.DataFrame) -> F64:
 
 def _written_off(world: World, closing: F64) -> F64:
     """Return what stock of items that are no longer sold at the end lost against its value, shape (n_cells,)."""
-    cells, end = world.network.cells, np.datetime64(world.date_of(world.end), "ns")
+    cells, end = world.network.cells, world.calendar.edges[world.end]
     items = world.tables["items"].set_index("item_id")["end_date"].reindex(cells.item_id).to_numpy()
     pairs = world.tables["item_locations"].set_index(["item_id", "location_id"])["end_date"]
     own = pairs.reindex(world.index).to_numpy()

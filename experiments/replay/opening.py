@@ -22,7 +22,7 @@ def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tu
     """
     day = world.date_of(world.first)
     past = stock_history.dropna(subset=["closing_on_hand"])
-    past = past[past["date"] < np.datetime64(day, "ns")].sort_values("date", kind="stable")
+    past = past.loc[past["date"] < pd.Timestamp(day)].sort_values("date", kind="stable")
     latest = past.drop_duplicates(["item_id", "location_id"], keep="last")
     cell = world.rows_of(latest["item_id"], latest["location_id"])
     on_hand, seen = np.zeros(world.n_cells), np.zeros(world.n_cells, bool)
@@ -33,7 +33,7 @@ def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tu
     if unseen.any():
         notes.append(Message("replay-opening-unknown", {"count": int(unseen.sum())}))
     rows = real_lines(world)
-    early = (rows["ordered_on"] < np.datetime64(day, "ns")) & (rows["received_on"] >= np.datetime64(day, "ns"))
+    early = (rows["ordered_on"] < pd.Timestamp(day)) & (rows["received_on"] >= pd.Timestamp(day))
     lines = lines_of_receipts(world, rows[early.to_numpy(bool)])
     arrives = world.arrival_bucket(lines.received_on)
     # A transfer that was under way had left its origin, so it is as good as bought.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,7 +15,7 @@ from engine.errors import ConfigError
 from experiments.replay.rules import RuleKind, RuleParams
 from experiments.settings import CONFIG_VERSION, Settings, parse_settings
 
-OURS, ACTUAL, FORESIGHT = "restock", "actual", "perfect_foresight"
+OURS: Literal["restock"] = "restock"
 TEXTBOOK_NAME, ACTUAL_NAME, FORESIGHT_NAME = "textbook", "actual", "foresight"
 Kind = Literal["restock", "normal", "s_S", "weeks_of_cover", "min_max", "actual", "perfect_foresight"]
 
@@ -97,10 +97,11 @@ def _read(path: Path) -> PolicySpec:
 
 
 def _policy(policy: dict[str, Any], path: Path) -> PolicySpec:
-    name, kind = str(policy.pop("name", path.stem)), policy.get("kind")
+    name, stated = str(policy.pop("name", path.stem)), policy.get("kind")
     kinds = [known for known in get_args(Kind) if known != OURS]
-    if kind not in kinds:
-        raise ConfigError("policy.kind is one of " + ", ".join(kinds), f"{kind!r} in {path}", "Name one of them")
+    if stated not in kinds:
+        raise ConfigError("policy.kind is one of " + ", ".join(kinds), f"{stated!r} in {path}", "Name one of them")
+    kind = cast(Kind, stated)
     rule = kind in get_args(RuleKind)
     allowed = [item.name for item in fields(RuleParams)] if rule else ["kind"]
     refuse_unknown(policy, [*allowed, "name"], str(path), "policy.")

@@ -196,9 +196,9 @@ def _differences(scores: Sequence[Score], grounds: Grounds, compared: Compared) 
         for base, other in compared.pairs:
             if (assumption, base) not in by_name or (assumption, other) not in by_name:
                 continue
-            both = [_by_item(by_name[assumption, name], grounds) for name in (base, other)]
+            first, second = (_by_item(by_name[assumption, name], grounds) for name in (base, other))
             # The same draws for every pair, so that all differences are judged on the same items and weeks.
-            found = differences(*both, MEASURES, compared.redraw, np.random.default_rng(compared.seed))
+            found = differences(first, second, MEASURES, compared.redraw, np.random.default_rng(compared.seed))
             rows += [
                 {
                     "policy": other, "base": base, "demand_as": assumption, "measure": name,

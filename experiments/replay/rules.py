@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from engine.network.links import chain_depth
-from engine.policy.types import F64, Texts
+from engine.policy.types import F64, Bools, Texts
 from experiments.replay.links_then import LinkBook, Links, lines_over
 from experiments.replay.view import OrderLines, View
 from experiments.replay.world import World
@@ -140,7 +140,7 @@ def usual_demand(view: View, n_buckets: int) -> tuple[F64, F64]:
     A cell without such a bucket is judged by all of its last buckets, and by no bucket before it was on record.
     """
     units = view.units[:, -n_buckets:]
-    on_record = view.since[:, None] <= np.arange(view.today)[-n_buckets:]
+    on_record: Bools = np.less_equal(view.since[:, None], np.arange(view.today)[-n_buckets:])
     on_sale = on_record & (view.available[:, -n_buckets:] >= 1)
     on_sale = np.where(on_sale.any(axis=1)[:, None], on_sale, on_record)
     count = np.maximum(on_sale.sum(axis=1), 1)
@@ -152,7 +152,8 @@ def usual_demand(view: View, n_buckets: int) -> tuple[F64, F64]:
 def _with_fed(links: Links, values: F64) -> F64:
     """Return values with those of all cells that a cell feeds over usual links added to its own."""
     network, rows = links.network, links.rows
-    options = network.options.take(links.primary[network.options.origin_cell[links.primary] >= 0])
+    fed = np.flatnonzero(network.options.origin_cell[links.primary] >= 0)
+    options = network.options.take(links.primary[fed])
     total = values.copy()
     depth = chain_depth(options.cell, options.origin_cell, network.cells.n_cells, len(set(network.cells.location_id)))
     for level in range(int(depth.max(initial=0))):

@@ -277,9 +277,8 @@ def _check(specs: Sequence[PolicySpec], world: World) -> None:
 def _has_stock(world: World) -> bool:
     """Return whether the data tell what was in stock when the replay begins."""
     rows = world.stock_history
-    return bool(
-        (rows["closing_on_hand"].notna() & (rows["date"] < np.datetime64(world.date_of(world.first), "ns"))).any()
-    )
+    before = rows["date"] < pd.Timestamp(world.date_of(world.first))
+    return bool((rows["closing_on_hand"].notna() & before).any())
 
 
 def _tells_actual(world: World) -> bool:

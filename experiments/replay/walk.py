@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from engine.demand.calendar import Calendar
 from engine.forecast.streams import Streams
 from engine.policy.lead_times import lead_time_days
-from engine.policy.types import F64, I64, Days
+from engine.policy.types import F64, I64, Days, Texts
 from engine.simulation import (
     Lines,
     Outcome,
@@ -26,7 +25,7 @@ from engine.simulation import (
     simulate,
 )
 from engine.simulation.bucket import Unmet
-from experiments.replay.view import NOT_YET, OrderLines, Policy, View
+from experiments.replay.view import OrderLines, Policy, View
 from experiments.replay.withheld import known_on
 from experiments.replay.world import World
 
@@ -220,16 +219,21 @@ def _once(lines: Lines, bucket: int) -> Callable[[StockState], Lines]:
 
 
 def _no_arrivals() -> pd.DataFrame:
-    return _arrival_frame(np.zeros(0, object), np.zeros(0, np.int64), np.zeros(0, object), (NOT_YET, NOT_YET), 0.0)
+    days = np.zeros(0, "datetime64[ns]")
+    return _arrival_frame(np.zeros(0, object), np.zeros(0, np.int64), np.zeros(0, object), (days, days), np.zeros(0))
 
 
-def _arrival_frame(
-    line_id: npt.NDArray[np.object_], cell: I64, source_id: npt.NDArray[np.object_], dates: tuple[object, object],
-    units: F64 | float,
-) -> pd.DataFrame:  # fmt: skip
-    frame = pd.DataFrame({"line_id": line_id, "cell": cell, "source_id": source_id})
-    frame = frame.assign(order_date=dates[0], received_on=dates[1], units=units)
-    return frame.astype({"order_date": "datetime64[ns]", "received_on": "datetime64[ns]", "units": "float64"})
+def _arrival_frame(line_id: Texts, cell: I64, source_id: Texts, dates: tuple[Days, Days], units: F64) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "line_id": line_id,
+            "cell": cell,
+            "source_id": source_id,
+            "order_date": dates[0].astype("datetime64[ns]"),
+            "received_on": dates[1].astype("datetime64[ns]"),
+            "units": units,
+        }
+    )
 
 
 def _arrivals(world: World, came: Shipments, book: pd.DataFrame) -> pd.DataFrame:

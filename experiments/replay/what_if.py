@@ -31,7 +31,7 @@ class LeadTimeChange:
     def __post_init__(self) -> None:
         if (self.days is None) == (self.factor is None):
             raise ValueError("either days or factor must be given. Got both or neither instead.")
-        if not (self.days if self.factor is None else self.factor or 0.0) > 0:
+        if not (self.days or self.factor or 0.0) > 0:
             raise ValueError("days and factor must be > 0. Got others instead.")
 
 
@@ -143,7 +143,8 @@ def changed_tables(tables: Tables, what_if: WhatIf) -> tuple[Tables, pd.DataFram
         frames["sales"], count = _other_demand(frames, demand)
         notes.append(_told("demand", count, what_if))
         if demand.known_from is not None:
-            frames["overrides"] = _with_override(frames["overrides"], demand, f"what-if-{number}")
+            told = pd.Timestamp(demand.known_from)
+            frames["overrides"] = _with_override(frames["overrides"], demand, told, f"what-if-{number}")
             given["overrides"] = frozenset(str(column) for column in frames["overrides"].columns)
     rows = [
         {
@@ -224,12 +225,12 @@ def _other_demand(frames: Mapping[str, pd.DataFrame], change: DemandChange) -> t
     return sales.assign(units=np.where(chosen, other, units)), int(chosen.sum())
 
 
-def _with_override(overrides: pd.DataFrame, change: DemandChange, name: str) -> pd.DataFrame:
+def _with_override(overrides: pd.DataFrame, change: DemandChange, told: pd.Timestamp, name: str) -> pd.DataFrame:
     row = {
         "override_id": name, "start_date": pd.Timestamp(change.start_date), "end_date": pd.Timestamp(change.end_date),
         "item_id": change.item or None, "category": change.category or None, "location_id": change.location or None,
         "kind": "forecast", "operation": "multiply", "value": change.factor,
-        "known_from": pd.Timestamp(change.known_from),
+        "known_from": told,
     }  # fmt: skip
     added = pd.DataFrame([row]).reindex(columns=overrides.columns).astype(overrides.dtypes.to_dict())
     return pd.concat([overrides, added], ignore_index=True) if len(overrides) else added

@@ -38,11 +38,11 @@ def known_on(tables: Tables, day: np.datetime64, announced: pd.DataFrame) -> Tab
     """Return the tables as known on a day: by ``known_from``, without later overrides, with closures told by then."""
     known = tables.known_on(day)
     rows = known["overrides"]
-    made = rows["created_at"].isna() | (rows["created_at"].dt.floor("D") <= np.datetime64(day, "ns"))
+    made = rows["created_at"].isna() | (rows["created_at"].dt.floor("D") <= pd.Timestamp(day))
     closures = known["closures"]
-    told = announced[announced["known_from"] <= np.datetime64(day, "ns")]
+    told = announced[announced["known_from"] <= pd.Timestamp(day)]
     if len(told):
-        more = told[list(closures.columns)].astype(closures.dtypes.to_dict())
+        more = pd.DataFrame({name: told[name].astype(closures[name].dtype) for name in closures.columns})
         closures = pd.concat([closures, more], ignore_index=True) if len(closures) else more
     overrides = rows[made.to_numpy(bool)].reset_index(drop=True)
     return replace(known, frames={**known.frames, "overrides": overrides, "closures": closures})
@@ -66,7 +66,7 @@ def replay_notes(tables: Tables, first_day: np.datetime64) -> tuple[Message, ...
         column = _FIRST_DAY.get(name, "start_date")
         rows = tables[name]
         undated = rows["known_from"].isna() if "known_from" in rows else np.ones(len(rows), bool)
-        if (undated & (rows[column] > np.datetime64(first_day, "ns"))).any():
+        if (undated & (rows[column] > pd.Timestamp(first_day))).any():
             later.append(name)
     if later:
         notes.append(Message("replay-taken-as-known", {"count": len(later), "tables": ", ".join(later)}))

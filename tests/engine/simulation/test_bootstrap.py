@@ -15,7 +15,11 @@ MEASURES = {
 
 def quantities(rng: np.random.Generator, n_items: int = 30, n_weeks: int = 24) -> dict[str, np.ndarray]:
     demand = rng.gamma(2.0, 3.0, (n_items, n_weeks))
-    return {"demand": demand, "short": demand * rng.uniform(0, 0.2, demand.shape), "cost": rng.gamma(2.0, 1.0, demand.shape)}
+    return {
+        "demand": demand,
+        "short": demand * rng.uniform(0, 0.2, demand.shape),
+        "cost": rng.gamma(2.0, 1.0, demand.shape),
+    }
 
 
 def test_equal_policies_differ_by_nothing_for_sure():

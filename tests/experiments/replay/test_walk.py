@@ -20,7 +20,7 @@ from experiments.replay.view import Policy, tables_at
 from experiments.replay.walk import Pace, Walked, walk
 from experiments.replay.world import Stretch, World, world_of
 from experiments.settings import parse_settings
-from tests.replays import FROM, SOLD, cover_policy, small_frames, small_world
+from tests.replays import FROM, SOLD, cover_policy, received, small_frames, small_world
 
 PACE = Pace(1, "lost", 0)
 SETTINGS = parse_settings(
@@ -49,9 +49,10 @@ def ordered(found: Walked, world: World) -> dict[tuple[str, str], float]:
 def test_a_replay_of_two_items_and_four_weeks_equals_the_one_worked_out_by_hand():
     world = small_world()
     found = walked(world, cover_policy(world))
-    assert ordered(found, world) == {
-        ("B", "02-13"): 3, ("A", "02-20"): 4, ("B", "02-20"): 2, ("A", "02-27"): 8, ("B", "02-27"): 4, ("A", "03-06"): 2,
-    }  # fmt: skip
+    first, second, third, fourth = "02-13", "02-20", "02-27", "03-06"
+    of_a = {("A", second): 4, ("A", third): 8, ("A", fourth): 2}
+    of_b = {("B", first): 3, ("B", second): 2, ("B", third): 4}
+    assert ordered(found, world) == of_a | of_b
     assert found.trace.closing.tolist() == [[8, 2, 3, 6], [1, 0, 1, 4]]
     assert found.trace.short.tolist() == [[0, 0, 0, 0], [0, 1, 0, 0]]
 
@@ -101,15 +102,17 @@ def changed_later(day: pd.Timestamp) -> dict[str, pd.DataFrame]:
     """Return the history with a spike from ``day`` on, and rows of other tables that become known on it."""
     frames = small_frames()
     sales = frames["sales"]
+    end = pd.Timestamp("2024-01-01")
     late = sales["date"] >= day
-    spiked = sales.assign(units=np.where(late, 50 * sales["units"] + 90, sales["units"]), price=np.where(late, 99.0, np.nan))
+    units = np.where(late, 50 * sales["units"] + 90, sales["units"])
+    spiked = sales.assign(units=units, price=np.where(late, 99.0, np.nan))
     new = pd.DataFrame({"item_id": ["C"], "location_id": ["P"], "date": [day], "units": [500.0], "price": [1.0]})
     frames["sales"] = pd.concat([spiked, new], ignore_index=True)
-    span = {"start_date": [pd.Timestamp("2023-01-09")], "end_date": [pd.Timestamp("2024-01-01")]}
-    frames["overrides"] = pd.DataFrame(
-        {"override_id": ["1", "2"], "operation": ["multiply"] * 2, "value": [9.0, 7.0], "start_date": span["start_date"] * 2,
-         "end_date": span["end_date"] * 2, "known_from": [day, None], "created_at": [None, day]}
-    )  # fmt: skip
+    span = {"start_date": [pd.Timestamp("2023-01-09")], "end_date": [end]}
+    override = {"operation": ["multiply"], **span}
+    told_late = pd.DataFrame({"override_id": ["1"], "value": [9.0], "known_from": [day], **override})
+    made_late = pd.DataFrame({"override_id": ["2"], "value": [7.0], "created_at": [day], **override})
+    frames["overrides"] = pd.concat([told_late, made_late], ignore_index=True)
     frames["promotions"] = pd.DataFrame({"promotion_id": ["X"], **span, "discount": [0.5], "known_from": [day]})
     supply = frames["supply"].assign(known_from=pd.NaT)
     frames["supply"] = pd.concat([supply, supply.assign(lead_time_days=1.0, known_from=day)], ignore_index=True)
@@ -147,10 +150,7 @@ def test_foresight_reads_demand_and_lacks_nothing_that_an_order_could_bring():
 
 def test_actual_orders_arrive_when_they_really_did():
     frames = small_frames()
-    real = pd.DataFrame(
-        {"order_id": ["R7"], "line_no": ["1"], "received_on": [pd.Timestamp(FROM + 16)], "item_id": ["B"], "source_id": ["S"],
-         "location_id": ["P"], "ordered_on": [pd.Timestamp(FROM + 1)], "units": [20.0]}
-    )  # fmt: skip
+    real = received("R7", "B", 20.0, (FROM + 1, FROM + 16))
     frames["receipts"] = pd.concat([frames["receipts"], real], ignore_index=True)
     world = small_world(frames)
     found = walked(world, ActualPolicy(world))
