@@ -140,9 +140,10 @@ def usual_demand(view: View, n_buckets: int) -> tuple[F64, F64]:
     A cell without such a bucket is judged by all of its last buckets, and by no bucket before it was on record.
     """
     units = view.units[:, -n_buckets:]
-    on_record: Bools = np.less_equal(view.since[:, None], np.arange(view.today)[-n_buckets:])
+    on_record = view.since[:, None] <= np.arange(view.today)[-n_buckets:]
     on_sale = on_record & (view.available[:, -n_buckets:] >= 1)
-    on_sale = np.where(on_sale.any(axis=1)[:, None], on_sale, on_record)
+    some: Bools = np.asarray(on_sale.any(axis=1))
+    on_sale = np.where(some[:, None], on_sale, on_record)
     count = np.maximum(on_sale.sum(axis=1), 1)
     mean = np.where(on_sale, units, 0.0).sum(axis=1) / count
     spread = np.where(on_sale, units - mean[:, None], 0.0)
