@@ -12,6 +12,7 @@ from engine.execution import Run
 from experiments.replay.run import ReplayRequest, ReplayResult, run_replay
 
 _SHOWN = ("policy", "cost", "place", "fill_rate", "stock_out_share", "stock_value", "turns", "order_lines", "transfers")
+_SHARES = ("place", "fill_rate", "stock_out_share")
 
 
 @click.command("replay")
@@ -83,7 +84,8 @@ def _show(result: ReplayResult) -> None:
         rows = summary[summary["demand_as"] == assumption]
         told = "what the shop sold" if assumption == "sales" else "what would have sold, had the shop not run out"
         click.echo(f"\nDemand: {told}")
-        click.echo(rows[list(_SHOWN)].to_string(index=False, float_format="{:,.3f}".format, na_rep=""))
+        texts = {name: [_text(name, value) for value in rows[name]] for name in _SHOWN[1:]}
+        click.echo(rows[["policy"]].assign(**texts).to_string(index=False))
         chosen = (differences["demand_as"] == assumption) & (differences["measure"] == "cost")
         for row in differences[chosen].itertuples():
             span = f"{row.low:+,.0f} to {row.high:+,.0f}"
@@ -91,3 +93,9 @@ def _show(result: ReplayResult) -> None:
     click.echo(f"\nReport    {result.out / 'report.html'}")
     if result.tracked:
         click.echo(f"Tracked   MLflow run {result.tracked}, one below it for each policy")
+
+
+def _text(name: str, value: float) -> str:
+    if value != value:
+        return ""
+    return f"{value:.1%}" if name in _SHARES else f"{value:,.1f}" if name == "turns" else f"{value:,.0f}"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from engine.errors import ConfigError
 from engine.network.links import chain_depth
-from engine.policy.types import F64, I64
+from engine.policy.types import F64, I64, Texts
 from experiments.replay.links_then import LinkBook, Links, lines_over
 from experiments.replay.view import OrderLines, View
 from experiments.replay.walk import received_on
@@ -135,9 +135,20 @@ def lines_of_receipts(world: World, rows: pd.DataFrame) -> OrderLines:
         origin=origin,
         source_id=source,
         units=rows["units"].to_numpy(np.float64),
-        unit_cost=np.zeros(len(rows)),
+        unit_cost=_unit_costs(world, source, rows["cell"].to_numpy(np.int64), origin),
         order_date=days["ordered_on"],
         available_date=days["received_on"],
         received_on=days["received_on"],
         promise=np.full(len(rows), np.nan),
     )
+
+
+def _unit_costs(world: World, source: Texts, cell: I64, origin: I64) -> F64:
+    """Return what a unit costs over each line's link; without such a link its unit cost if bought, nothing if moved."""
+    options, cells = world.network.options, world.network.cells
+    index = pd.MultiIndex.from_arrays([options.source_id, options.cell])
+    found = index.get_indexer(pd.MultiIndex.from_arrays([source, cell]))
+    usual = np.where(origin >= 0, 0.0, np.nan_to_num(cells.unit_cost[cell], nan=0.0))
+    if not len(options.cell):
+        return usual
+    return np.where(found >= 0, options.unit_cost[np.maximum(found, 0)], usual)

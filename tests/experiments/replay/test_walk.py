@@ -157,6 +157,7 @@ def test_actual_orders_arrive_when_they_really_did():
     # Received on a Wednesday, on sale from the next Monday.
     assert found.trace.received.tolist() == [[4, 0, 0, 0], [0, 0, 0, 20]]
     assert found.trace.closing[1].tolist() == [1, 0, 0, 19]
+    assert found.lines["unit_cost"].tolist() == [5.0], "the unit cost of B"
 
 
 def test_late_deliveries_are_the_same_for_every_policy_and_reach_its_receipts():
