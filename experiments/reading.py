@@ -11,14 +11,14 @@ from experiments.exchange.load import Loaded, load
 from experiments.settings import Settings
 
 
-def parse_date(text: str | None) -> np.datetime64 | None:
-    """Return an ISO date, None for None."""
+def parse_date(text: str | None, option: str = "--as-of") -> np.datetime64 | None:
+    """Return an ISO date, None for None; ``option`` stands in the error."""
     if text is None:
         return None
     try:
         return np.datetime64(text, "D")
     except ValueError as error:
-        raise ConfigError("--as-of is a date such as 2025-10-27", repr(text), "Write it as year-month-day") from error
+        raise ConfigError(f"{option} is a date such as 2025-10-27", repr(text), "Write it as year-month-day") from error
 
 
 def load_data(

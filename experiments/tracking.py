@@ -31,7 +31,7 @@ with warnings.catch_warnings():
     from mlflow.entities import Metric, Param
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-PLANS, BACKTESTS = "restock plans", "restock backtests"
+PLANS, BACKTESTS, REPLAYS = "restock plans", "restock backtests", "restock replays"
 
 _ARTIFACTS = (".parquet", ".json", ".html", ".xlsx")
 _LONGEST_PARAM = 6000  # of a value, by MLflow
@@ -89,6 +89,44 @@ def track_backtest(
                 _log(client, child, {"model": str(model)}, _score_metrics(own, ""))
         if details is not None:
             client.log_artifact(parent, str(details), "scores")
+    return parent
+
+
+def track_replay(
+    tables: Mapping[str, pd.DataFrame],
+    settings: Mapping[str, Mapping[str, str]],
+    meta: PlanMeta,
+    out: Path,
+    home: Path,
+    git_revision: str = "",
+) -> str:
+    """Record a replay as a parent run with one child run a policy, and return the parent's id.
+
+    Parameters
+    ----------
+    tables
+        As from `experiments.replay.result_tables.replay_tables`; the figures of ``summary`` become metrics of the
+        policies, by assumption on demand.
+    settings
+        Settings by policy, as text; policies without an entry have none.
+    out
+        The folder of the results, whose tables and report become artifacts of the parent.
+    """
+    client = _client(home)
+    with _run(client, home, REPLAYS, meta.run_id, _tags(meta, git_revision)) as parent:
+        with _exclusive(home):
+            _log(client, parent, meta.config, {})
+        summary = tables["summary"]
+        for policy in dict.fromkeys(summary["policy"]):
+            tags = {"mlflow.parentRunId": parent, "policy": str(policy), **_tags(meta, git_revision)}
+            own = summary[summary["policy"] == policy].rename(columns={"demand_as": "segment"}).drop(columns="policy")
+            costs = tables["costs"][tables["costs"]["policy"] == policy]
+            terms = {f"{_safe(row.demand_as)}/cost/{_safe(row.term)}": float(row.value) for row in costs.itertuples()}
+            with _run(client, home, REPLAYS, str(policy), tags) as child, _exclusive(home):
+                _log(client, child, settings.get(str(policy), {}), _score_metrics(own, "") | terms)
+        for path in sorted(out.iterdir()):
+            if path.suffix in _ARTIFACTS and not path.name.startswith("."):
+                client.log_artifact(parent, str(path), "replay")
     return parent
 
 
@@ -170,7 +208,9 @@ def _run(client: MlflowClient, home: Path, experiment: str, name: str, tags: Map
     """Yield the id of a new run, which ends as finished, or as failed if the block does."""
     with _exclusive(home):
         found = client.get_experiment_by_name(experiment)
-        run_id = str(client.create_run(found.experiment_id, run_name=name, tags=dict(tags)).info.run_id)
+        # A store of an earlier version lacks the experiments that came later.
+        number = found.experiment_id if found else _new_experiment(client, home, experiment)
+        run_id = str(client.create_run(number, run_name=name, tags=dict(tags)).info.run_id)
     status = "FAILED"
     try:
         yield run_id
@@ -178,6 +218,11 @@ def _run(client: MlflowClient, home: Path, experiment: str, name: str, tags: Map
     finally:
         with _exclusive(home):
             client.set_terminated(run_id, status)
+
+
+def _new_experiment(client: MlflowClient, home: Path, name: str) -> str:
+    artifacts = (home.absolute() / "mlartifacts" / name.split()[-1]).as_uri()
+    return str(client.create_experiment(name, artifact_location=artifacts))
 
 
 def _client(home: Path) -> MlflowClient:
@@ -194,7 +239,7 @@ def _create(store: Path, artifacts: Path) -> None:
     """Make the store under another name and rename it: one that was killed half-way is never opened."""
     part = store.with_name(f".{store.name}.{uuid4().hex}.part")
     made = SqlAlchemyStore(f"sqlite:///{part}", artifacts.as_uri())
-    for name in (PLANS, BACKTESTS):
+    for name in (PLANS, BACKTESTS, REPLAYS):
         made.create_experiment(name, artifact_location=f"{artifacts.as_uri()}/{name.split()[-1]}")
     made.engine.dispose()
     part.rename(store)

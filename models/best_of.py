@@ -92,12 +92,32 @@ class BestOf:
         segments = segment(ordered)
         baseline = self.candidates[0]
         race = self._race(ordered, segments)
-        chosen, notes = dict(race.chosen), race.notes
         cold = (c.name for c in self.candidates if getattr(c, "cold_start", False) and c.name in race.scores)
         newcomer = next(cold, baseline.name)
-        served = {**chosen, "new": newcomer}
-        model = np.array([served.get(name, baseline.name) for name in segments.name], dtype=object)
+        served = {**race.chosen, "new": newcomer}
+        wished = np.array([served.get(name, baseline.name) for name in segments.name], dtype=object)
+        fitted, model, failures = self._fit_models(ordered, wished)
+        failed = set(wished) - set(fitted)
+        chosen = {name: baseline.name if m in failed else m for name, m in race.chosen.items()}
+        newcomer = newcomer if newcomer in fitted else baseline.name
+        left_out = _left_out(ordered, segments, model)
+        notes = (*race.notes, *failures, *left_out, *(n for one in fitted.values() for n in one.notes))
+        table = score_table(race.scores, segments, chosen, class_rows(ordered))
+        return Chosen(newcomer, fitted, _by_key(ordered, model), table, notes)
+
+    def refit(self, panel: DemandPanel, before: Chosen) -> Chosen:
+        """Fit the models that were chosen before to a newer panel; the choice and its backtest stay."""
+        ordered = _ordered(panel)
+        fitted, model, failures = self._fit_models(ordered, before.model_of(ordered.item_id, ordered.location_id))
+        newcomer = before.newcomer if before.newcomer in fitted else self.candidates[0].name
+        notes = (*failures, *(n for one in fitted.values() for n in one.notes))
+        return Chosen(newcomer, fitted, _by_key(ordered, model), before.backtest, notes)
+
+    def _fit_models(self, ordered: DemandPanel, model: Ids) -> tuple[dict[str, Fitted], Ids, tuple[Message, ...]]:
+        """Return the fits of the baseline and of all models that serve a series, and who serves each in the end."""
+        baseline, model = self.candidates[0], model.copy()
         fitted: dict[str, Fitted] = {}
+        notes: tuple[Message, ...] = ()
         wanted = [c for c in self.candidates if c is baseline or (model == c.name).any()]
         for number, candidate in enumerate(wanted):
             self.run.step("fit", number, len(wanted))
@@ -110,13 +130,9 @@ class BestOf:
                 raise
             except Exception as error:  # noqa: BLE001 - a candidate that fails is listed and its series fall back
                 notes += (_failed(candidate, error, "fit"),)
-                chosen = {name: baseline.name if m == candidate.name else m for name, m in chosen.items()}
                 model[model == candidate.name] = baseline.name
         self.run.step("fit", len(wanted), len(wanted))
-        newcomer = newcomer if newcomer in fitted else baseline.name
-        notes = (*notes, *_left_out(ordered, segments, model), *(n for one in fitted.values() for n in one.notes))
-        table = score_table(race.scores, segments, chosen, class_rows(ordered))
-        return Chosen(newcomer, fitted, _by_key(ordered, model), table, notes)
+        return fitted, model, notes
 
     def from_state(self, state: FittedState) -> Chosen:
         makers = {candidate.name: candidate for candidate in self.candidates}

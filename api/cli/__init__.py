@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": "Say what a plan changes in the one before it, and why.",
     "review": "Compare the overrides of a past plan with what happened.",
     "backtest": "Compare forecasters on the past.",
+    "replay": "Compare policies on the past, week by week.",
     "serve": "Start the HTTP service and its worker.",
     "worker": "Work through the jobs of a store.",
     "migrate": "Create the store or bring it to the current version.",

@@ -16,6 +16,7 @@ from experiments.exchange.plan_writer import read_plan_tables
 @click.command("explain")
 @click.argument("plan_dir", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("item")
+@click.argument("location")
 @json_option
 def command(plan_dir: Path, item: str, location: str, as_json: bool) -> None:
     """Say why ITEM at LOCATION is planned as it is in the plan folder PLAN_DIR."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from benchmarks.frozen import Frozen, Remembering
 from engine.config import PlanConfig
 from engine.execution import Run
 from engine.forecast.types import Fitted, Forecaster
@@ -23,6 +22,7 @@ from engine.tables.tables import Tables
 from experiments.demo_world import Ledger, advance, build, tables_at
 from experiments.demo_world.assortment import CENTRAL
 from experiments.demo_world.scene import Scene
+from experiments.replay.frozen import Frozen, Remembering
 
 WEEK = 7
 

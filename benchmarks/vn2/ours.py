@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from benchmarks.frozen import Frozen, Remembering
 from benchmarks.vn2.game import F64, History, Policy, Stock
 from engine.config import PlanConfig
 from engine.execution import Run
@@ -15,6 +14,7 @@ from engine.forecast.types import Fitted, Forecaster
 from engine.plan.make import make_plan
 from engine.plan.types import Plan
 from engine.tables.tables import Tables
+from experiments.replay.frozen import Frozen, Remembering
 
 MASTERS = ("items", "locations", "supply")
 """Tables that say the same on every Monday."""

@@ -1,17 +1,19 @@
 """The simulator: stock, demand and decisions bucket by bucket, in the event order of docs/design.md, 3.
 
 In each bucket: the policy decides at its start (at reviews), receipts come in, transfers leave their
-origin, then demand arises. Cells are independent but for transfers, so replications of a world may be
-stacked as further cells.
+origin, then demand arises. Cells are independent but for transfers and what is served elsewhere, so replications
+of a world may be stacked as further cells. What receipts and demand do to stock stands in `engine.simulation.bucket`,
+which `engine.simulation.arrays` shares.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from engine.simulation.bucket import Unmet, elsewhere, owed, sales
 from engine.simulation.types import (
     F64,
     I64,
@@ -49,20 +51,27 @@ class SimulationRules:
     review_buckets
         The policy is called in every bucket that this number divides.
     unmet
-        What becomes of demand that finds no stock.
+        What becomes of demand that finds no stock: lost, backordered, or served from other cells while they hold
+        more than their own demand, and lost where none does.
     delay
         How late lines arrive. Lines of one link (source, cell) never overtake each other.
+    helpers
+        For ``served_elsewhere``: the cells that serve each cell's short demand, best first, -1 for none; shape
+        (n_cells, n_helpers).
     """
 
     review_buckets: int = 1
-    unmet: Literal["lost", "backordered"] = "lost"
+    unmet: Unmet = "lost"
     delay: Delay = on_time
+    helpers: I64 | None = None
 
     def __post_init__(self) -> None:
         if self.review_buckets < 1:
             raise ValueError(f"review_buckets must be >= 1. Got {self.review_buckets} instead.")
-        if self.unmet not in ("lost", "backordered"):
-            raise ValueError(f"unmet must be lost or backordered. Got {self.unmet!r} instead.")
+        if self.unmet not in ("lost", "backordered", "served_elsewhere"):
+            raise ValueError(f"unmet must be lost, backordered or served_elsewhere. Got {self.unmet!r} instead.")
+        if (self.unmet == "served_elsewhere") != (self.helpers is not None):
+            raise ValueError("helpers must be given for served_elsewhere and only for it. Got the opposite instead.")
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,7 @@ def simulate(state: StockState, demand: F64, policy: Policy, rules: SimulationRu
     for column in range(demand.shape[1]):
         if now.bucket % rules.review_buckets == 0:
             now = _with_decisions(now, policy(now), rules.delay)
-        now, moved, came = _step(now, demand[:, column], rules.unmet)
+        now, moved, came = _step(now, demand[:, column], rules)
         arrived.extend(came)
         for name in _RECORDED:
             record[name][:, column] = moved[name]
@@ -136,9 +145,7 @@ def _last_arrival(inbound: Shipments, lines: Lines) -> I64:
     return np.maximum(latest[link[inbound.lines.n_lines :]], lines.sent)
 
 
-def _step(
-    state: StockState, demand: F64, unmet: Literal["lost", "backordered"]
-) -> tuple[StockState, dict[str, F64], list[Shipments]]:
+def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[StockState, dict[str, F64], list[Shipments]]:
     """Return the state after one bucket, the units moved in it, and the shipments that arrived."""
     bucket, inbound = state.bucket, state.inbound
     leaving = (inbound.lines.sent == bucket) & (inbound.lines.origin >= 0)
@@ -146,7 +153,7 @@ def _step(
     came = [inbound.take(here)]
     received = _by_cell(came[0], len(demand))
     on_hand = state.on_hand + received
-    owed_served = np.minimum(on_hand, state.backlog)
+    owed_served = owed(on_hand, state.backlog)
     on_hand = on_hand - owed_served
     staying = inbound.take(~here)
     sent = np.zeros(len(demand))
@@ -158,17 +165,22 @@ def _step(
         came.append(staying.take(at_once))
         more = _by_cell(came[1], len(demand))
         staying, received, on_hand = staying.take(~at_once), received + more, on_hand + more
-        more_served = np.minimum(on_hand, state.backlog - owed_served)
+        more_served = owed(on_hand, state.backlog - owed_served)
         owed_served, on_hand = owed_served + more_served, on_hand - more_served
-    sold = np.minimum(on_hand, demand)
+    sold = sales(on_hand, demand)
     short = demand - sold
-    lost = short if unmet == "lost" else np.zeros_like(short)
-    backlog = state.backlog - owed_served + short - lost
     closing = on_hand - sold
+    helped = np.zeros(len(demand))
+    if rules.helpers is not None:
+        helped, given = elsewhere(short, closing, rules.helpers)
+        # Units from another cell's stock come in and go out within the bucket.
+        received, sent, closing = received + helped, sent + given, closing - given
+    lost = np.zeros_like(short) if rules.unmet == "backordered" else short - helped
+    backlog = state.backlog - owed_served + short - helped - lost
     moved = {
         "short": short,
         "lost": lost,
-        "served": owed_served + sold,
+        "served": owed_served + sold + helped,
         "received": received,
         "sent": sent,
         "closing": closing,

@@ -18,6 +18,8 @@ WIDTH, HEIGHT = 460, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 10, 24
 _N_DATE_TICKS = 5
 _WIDEST = 2.5
+N_KINDS = 8
+"""Colours that the style sheet has for kinds; further ones begin again."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,7 +43,10 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing of fixed size, with a title and a description for those who do not see it."""
+    """A drawing of fixed size, with a title and a description for those who do not see it.
+
+    ``centred`` says that the labels below stand under their places, also the first and the last.
+    """
 
     title: str
     description: str
@@ -55,6 +60,7 @@ class Chart:
     right: int = WIDTH - _RIGHT
     top: int = _TOP
     bottom: int = HEIGHT - _BOTTOM
+    centred: bool = False
 
 
 @dataclass(frozen=True)
@@ -235,3 +241,48 @@ def _date_ticks(frame: _Frame) -> tuple[Tick, ...]:
 
 def _path(x: Floats, y: Floats) -> str:
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True)) if len(x) else ""
+
+
+def lines_chart(title: str, named: Mapping[str, pd.DataFrame]) -> Chart:
+    """Return one line a name over time.
+
+    Parameters
+    ----------
+    named
+        ``date, value`` by name, ascending; values >= 0, one row at least.
+    """
+    dates = np.concatenate([_days(rows["date"]) for rows in named.values()])
+    values = np.concatenate([rows["value"].to_numpy(dtype=np.float64) for rows in named.values()])
+    frame, y_ticks = _frame(dates, values)
+    shapes = tuple(
+        Shape(frame.line(_days(rows["date"]), rows["value"].to_numpy(np.float64)), f"line kind-{place % N_KINDS}", name)
+        for place, (name, rows) in enumerate(named.items())
+    )
+    means = "; ".join(f"{name} {plain_number(float(rows['value'].mean()))}" for name, rows in named.items())
+    return Chart(title, f"Means: {means}.", shapes, _date_ticks(frame), y_ticks, None)
+
+
+def bars_chart(title: str, names: Sequence[str], parts: Mapping[str, Sequence[float]]) -> Chart:
+    """Return one upright bar a name, stacked of its parts; ``parts`` holds a value >= 0 for each name."""
+    heights = np.array([list(values) for values in parts.values()], dtype=np.float64).reshape(-1, len(names))
+    frame, y_ticks = _frame(np.arange(2.0), heights.sum(axis=0) if len(heights) else np.ones(1))
+    slot = (WIDTH - _LEFT - _RIGHT) / max(len(names), 1)
+    middle = _LEFT + slot * (np.arange(len(names)) + 0.5)
+    below = np.zeros(len(names))
+    shapes = []
+    for place, (name, values) in enumerate(zip(parts, heights, strict=True)):
+        low, high = frame.y(below), frame.y(below + values)
+        half = min(slot * 0.35, 40.0)
+        path = "".join(
+            f"M{x - half:.1f} {a:.1f}H{x + half:.1f}V{b:.1f}H{x - half:.1f}Z"
+            for x, a, b in zip(middle, low, high, strict=True)
+        )
+        shapes.append(Shape(path, f"band kind-{place % N_KINDS}", name))
+        below = below + values
+    longest = max(3, int(slot / 6.0))
+    ticks = tuple(
+        Tick(round(float(x), 1), name if len(name) <= longest else f"{name[: longest - 1]}…")
+        for x, name in zip(middle, names, strict=True)
+    )
+    told = "; ".join(f"{name} {plain_number(float(total))}" for name, total in zip(names, below, strict=True))
+    return Chart(title, f"Totals: {told}.", tuple(shapes), ticks, y_ticks, None, centred=True)

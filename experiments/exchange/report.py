@@ -46,7 +46,7 @@ def render_report(plan: Plan, tables: Tables, meta: PlanMeta, history: pd.DataFr
     """Return the report as HTML; needs no network and no file beside it."""
     forecast = tables["forecast"]
     span = (forecast["date"].min(), forecast["date"].max()) if len(forecast) else None
-    return _template().render(
+    return report_template("report.html.j2").render(
         plan=plan,
         meta=meta,
         contract_version=CONTRACT_VERSION,
@@ -149,7 +149,8 @@ def whole_dates(text: str) -> Markup:
 
 
 @lru_cache
-def _template() -> Template:
+def report_template(name: str) -> Template:
+    """Return a template of a report by its file name."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -158,4 +159,4 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["whole_dates"] = whole_dates
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)

@@ -200,3 +200,17 @@ def test_every_command_has_help(restock: Restock, capsys: pytest.CaptureFixture[
 def test_home_is_taken_from_the_environment(restock: Restock) -> None:
     assert restock("migrate") == 0
     assert (Path(os.environ["RESTOCK_HOME"]) / "store.db").is_file()
+
+
+def test_replay_sets_policies_side_by_side(
+    restock: Restock, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cover.toml").write_text('[policy]\nkind = "weeks_of_cover"\n')
+    out = tmp_path / "replay"
+    arguments = ("--policy", str(tmp_path / "cover.toml"), "--config", str(tmp_path / "mine.toml"), "--weeks", "8")
+    assert restock("replay", str(data), *arguments, "--out", str(out), "--no-track") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^foresight .* 100\.0%", said.replace("   ", ""), re.MULTILINE)
+    assert "less cover: cost" in said
+    assert (out / "report.html").is_file()
+    assert restock("replay", str(data), *arguments, "--from", "yesterday") == 2

@@ -169,11 +169,10 @@ def test_a_second_supplier_is_chosen_where_all_it_costs_is_less(unmet):
 def test_breaks_that_say_nothing_are_told():
     breaks = frame("item_id source_id min_units unit_cost kind", ("A", "S", 10.0, 3.0, None),
                    ("A", "S", 20.0, None, None), ("A", "ELSEWHERE", 10.0, 3.0, None))  # fmt: skip
-    network = world("cost", 1, price_breaks=breaks, terms={"capacity_units_per_week": 50.0})
+    network = world("cost", 1, price_breaks=breaks)
     told = {note.code: dict(note.values) for note in network.notes}
     assert told["price-breaks-without-cost"] == {"count": 1}
     assert told["price-breaks-without-link"] == {"count": 1, "first": "A @ ELSEWHERE"}
-    assert told["supplier-capacity-not-applied"] == {"count": 1, "first": "S"}
     # The price of all units changes at ten; without a kind that is what a break means.
     assert network.prices.paid(np.array([9.0])).tolist() == [36.0]
     assert network.prices.paid(np.array([10.0])).tolist() == [30.0]

@@ -1,0 +1,217 @@
+"""What a walk is worth: units, stock and money by cell and week, over the weeks that count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.policy.types import F64, I64, Bools
+from engine.simulation import StockState, Trace, arrival_cycles, cycle_units
+from experiments.replay.walk import Pace, Walked
+from experiments.replay.world import World
+
+COST_TERMS = ("holding", "shortage", "backorder", "left-over", "price-above-cost", "lane", "trip", "order")
+
+UNITS = ("demand", "short", "lost", "served", "stock", "stock_value", "asked", "ran_out", "marked", "beyond_sales")
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one policy reached in one world, by cell and scored week.
+
+    Parameters
+    ----------
+    units
+        Arrays (n_cells, n_weeks) by name: units of demand, short, lost and served; mean units in stock and their value;
+        buckets in which something was asked for (``asked``) and those of them in which not all was there (``ran_out``);
+        buckets in which the shop had run out and this policy had not (``marked``), and what was sold beyond what the
+        shop sold (``beyond_sales``).
+    costs
+        Money (n_cells, n_weeks) by term, as in `COST_TERMS`.
+    totals
+        Figures of the whole: order_lines, orders, transfers, units_bought, value_bought, units_moved, opening_value,
+        closing_value, n_cycles (with demand) and n_cycles_short.
+    """
+
+    policy: str
+    assumption: str
+    units: Mapping[str, F64]
+    costs: Mapping[str, F64]
+    totals: Mapping[str, float]
+
+
+def score(world: World, walked: Walked, opening: StockState, pace: Pace, first_scored: int, policy: str) -> Score:
+    """Return what a walk reached from bucket ``first_scored`` on; what was decided before counts for nothing."""
+    trace = since(walked.trace, first_scored)
+    per_week = 7 // world.network.bucket_days
+    lines = walked.lines[(walked.lines["sent"] >= first_scored) & (walked.lines["units"] > 0)]
+    units = {name: by_week(array, per_week) for name, array in _units(world, trace, first_scored).items()}
+    value = unit_value(world)
+    units["stock"] = units["stock"] / per_week
+    units["stock_value"] = value[:, None] * units["stock"]
+    costs = {name: by_week(array, per_week) for name, array in _stock_costs(world, trace, pace).items()}
+    week = (lines["sent"].to_numpy(np.int64) - first_scored) // per_week
+    for name, money in _line_costs(world, lines).items():
+        costs[name] = np.zeros_like(costs["holding"])
+        np.add.at(costs[name], (lines["cell"].to_numpy(np.int64), week), money)
+    costs["left-over"] = np.zeros_like(costs["holding"])
+    costs["left-over"][:, -1] = _written_off(world, trace.closing[:, -1])
+    totals = {
+        **_line_totals(lines),
+        "opening_value": float(value @ opening.on_hand),
+        "closing_value": float(value @ trace.closing[:, -1] - costs["left-over"].sum()),
+        **_cycles(world, walked, trace),
+    }
+    return Score(policy, world.assumption, units, {name: costs[name] for name in COST_TERMS}, totals)
+
+
+def since(trace: Trace, bucket: int) -> Trace:
+    """Return the part of a trace from a bucket on."""
+    cut = bucket - trace.start
+    names = ("demand", "short", "lost", "served", "received", "sent", "closing", "backlog")
+    opening = trace.closing[:, cut - 1] if cut else trace.opening
+    return Trace(start=bucket, opening=opening, **{name: getattr(trace, name)[:, cut:] for name in names})
+
+
+def by_week(buckets: F64, per_week: int) -> F64:
+    """Return sums over weeks, shape (n_cells, n_weeks)."""
+    sums: F64 = buckets.reshape(len(buckets), -1, per_week).sum(axis=2)
+    return sums
+
+
+def unit_value(world: World) -> F64:
+    """Return what a unit in stock is worth: its unit cost, else its price, else 1, shape (n_cells,)."""
+    cells = world.network.cells
+    value = np.where(np.isnan(cells.unit_cost), cells.unit_price, cells.unit_cost)
+    return np.where(np.isnan(value), 1.0, value)
+
+
+def _units(world: World, trace: Trace, first: int) -> dict[str, F64]:
+    columns = slice(first - world.first, trace.end - world.first)
+    served = trace.demand - trace.lost
+    ours_lasted = world.censored[:, columns] & (trace.closing > 0)
+    beyond = np.maximum(served - world.units[:, first : trace.end], 0.0)
+    return {
+        "demand": trace.demand,
+        "short": trace.short,
+        "lost": trace.lost,
+        "served": served,
+        "stock": trace.closing,
+        "asked": (trace.demand > 0).astype(np.float64),
+        "ran_out": (trace.short > 0).astype(np.float64),
+        "marked": (ours_lasted & world.network.demanded[:, None]).astype(np.float64),
+        "beyond_sales": beyond,
+    }
+
+
+def _stock_costs(world: World, trace: Trace, pace: Pace) -> dict[str, F64]:
+    """Return holding on stock at each bucket's end, shortage once a unit, late units by day; (n, n_buckets)."""
+    cells = world.network.cells
+    days = world.calendar.days[trace.start : trace.end].astype(np.float64)
+    # A unit that another site serves is charged as a lost one.
+    charged = trace.short if pace.unmet == "served_elsewhere" else trace.lost
+    return {
+        "holding": cells.holding_cost[:, None] * trace.closing * days,
+        "shortage": cells.shortage_cost[:, None] * charged,
+        "backorder": cells.backorder_cost[:, None] * trace.backlog * days,
+    }
+
+
+def _line_costs(world: World, lines: pd.DataFrame) -> dict[str, F64]:
+    """Return money by line: prices above unit cost, lanes, and shares of trips and orders that several lines share."""
+    network = world.network
+    cell, origin = lines["cell"].to_numpy(np.int64), lines["origin"].to_numpy(np.int64)
+    units, price = lines["units"].to_numpy(np.float64), lines["unit_cost"].to_numpy(np.float64)
+    moved = origin >= 0
+    cost = network.cells.unit_cost[cell]
+    extra = np.where(moved | np.isnan(cost), 0.0, (price - cost) * units)
+    shared = pd.DataFrame(
+        {
+            "source": lines["source_id"].to_numpy(object),
+            "place": network.cells.location_id[cell],
+            "day": lines["order_date"].to_numpy(),
+            "volume": units * network.volume[cell],
+        }
+    )
+    return {
+        "price-above-cost": extra,
+        "lane": np.where(moved, price * units, 0.0),
+        "trip": _shared(shared, moved, _trip_costs(world, shared)),
+        "order": _shared(shared, ~moved, _order_costs(world, shared)),
+    }
+
+
+def _shared(lines: pd.DataFrame, chosen: Bools, cost: F64) -> F64:
+    """Return each chosen line's even share of what one order or trip of its source, place and day costs."""
+    number = lines[chosen].groupby(["source", "place", "day"], sort=False).ngroup().to_numpy()
+    share = np.zeros(len(lines))
+    share[chosen] = cost[chosen] / np.maximum(np.bincount(number, minlength=1)[number], 1)
+    return share
+
+
+def _order_costs(world: World, lines: pd.DataFrame) -> F64:
+    """Return what an order at each line's supplier costs."""
+    suppliers = world.tables["suppliers"].dropna(subset=["order_cost"])
+    cost = dict(zip(suppliers["source_id"].astype(str), suppliers["order_cost"], strict=True))
+    return np.array([cost.get(source, 0.0) for source in lines["source"]], dtype=np.float64)
+
+
+def _trip_costs(world: World, lines: pd.DataFrame) -> F64:
+    """Return what the trips of each line's lane and day cost: as many as its volume needs, one at least."""
+    lanes = world.network.lanes
+    known = {
+        (origin, dest): (cost, room)
+        for origin, dest, cost, room in zip(
+            lanes["origin_id"], lanes["dest_id"], lanes["trip_cost"], lanes["trip_capacity_volume"], strict=True
+        )
+    }
+    volume = lines.groupby(["source", "place", "day"])["volume"].transform("sum").to_numpy(np.float64)
+    money = np.zeros(len(lines))
+    for row, (source, place) in enumerate(zip(lines["source"], lines["place"], strict=True)):
+        cost, room = known.get((source, place), (0.0, np.inf))
+        trips = max(1.0, np.ceil(volume[row] / room - 1e-9)) if room > 0 and np.isfinite(room) else 1.0
+        money[row] = np.nan_to_num(cost) * trips
+    return money
+
+
+def _written_off(world: World, closing: F64) -> F64:
+    """Return what stock of items that are no longer sold at the end lost against its value, shape (n_cells,)."""
+    cells, end = world.network.cells, world.calendar.edges[world.end]
+    items = world.tables["items"].set_index("item_id")["end_date"].reindex(cells.item_id).to_numpy()
+    pairs = world.tables["item_locations"].set_index(["item_id", "location_id"])["end_date"]
+    own = pairs.reindex(world.index).to_numpy()
+    last = np.where(np.isnat(own), items, own)
+    over = ~np.isnat(last) & (last < end)
+    salvage = np.nan_to_num(cells.salvage_value, nan=0.0)
+    return np.where(over, np.maximum(unit_value(world) - salvage, 0.0) * closing, 0.0)
+
+
+def _line_totals(lines: pd.DataFrame) -> dict[str, float]:
+    bought = lines[lines["origin"] < 0]
+    orders = bought[["source_id", "order_date"]].drop_duplicates()
+    return {
+        "order_lines": float(len(bought)),
+        "orders": float(len(orders)),
+        "transfers": float(len(lines) - len(bought)),
+        "units_bought": float(bought["units"].sum()),
+        "value_bought": float((bought["units"] * bought["unit_cost"]).sum()),
+        "units_moved": float(lines["units"].sum() - bought["units"].sum()),
+    }
+
+
+def _cycles(world: World, walked: Walked, trace: Trace) -> dict[str, float]:
+    """Return the order cycles that lie within the scored weeks and had demand, and those of them with a shortage."""
+    cycles = arrival_cycles(walked.arrived, trace.end)
+    cycles = cycles.take((cycles.start >= trace.start) & world.network.demanded[cycles.cell])
+    demand, short = cycle_units(trace, cycles)
+    asked = demand > 0
+    return {"n_cycles": float(asked.sum()), "n_cycles_short": float((short[asked] > 0).sum())}
+
+
+def cells_of(world: World) -> tuple[I64, F64]:
+    """Return each cell's item number and whether it sells, for sums over items."""
+    _, item = np.unique(world.network.cells.item_id.astype(str), return_inverse=True)
+    return item.astype(np.int64), world.network.demanded.astype(np.float64)

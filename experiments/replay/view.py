@@ -1,0 +1,218 @@
+"""What a policy knows on a day of decision, and the lines that it decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from engine.demand.calendar import Calendar
+from engine.policy.types import F64, I64, Bools, Days, Texts
+from engine.simulation import StockState
+from engine.tables import Tables
+from experiments.replay.world import World
+
+NOT_YET = np.datetime64("NaT", "D")
+
+
+@dataclass(frozen=True)
+class OrderLines:
+    """What a policy orders or moves, one entry a line; arrays of one length.
+
+    Parameters
+    ----------
+    line_id
+        Text, unique within a walk.
+    cell, origin
+        Rows of the cells that receive and give; origin -1 for a purchase.
+    source_id
+        Supplier, or the giving location.
+    units, unit_cost
+        Units, and money per unit bought or moved.
+    order_date, available_date
+        When it is placed, and when it can be sold if it is on time.
+    received_on
+        When it really came, where that is on record; NaT: the world draws it.
+    promise
+        Service that the policy expects, NaN where it states none.
+    """
+
+    line_id: Texts
+    cell: I64
+    origin: I64
+    source_id: Texts
+    units: F64
+    unit_cost: F64
+    order_date: Days
+    available_date: Days
+    received_on: Days
+    promise: F64
+
+    @property
+    def n_lines(self) -> int:
+        return len(self.line_id)
+
+    def take(self, rows: Bools | I64) -> OrderLines:
+        """Return the given lines."""
+        return OrderLines(*(getattr(self, item.name)[rows] for item in fields(self)))
+
+
+@dataclass(frozen=True)
+class View:
+    """What is known at the start of a day; nothing in it was recorded on or after that day.
+
+    Parameters
+    ----------
+    calendar
+        The history up to today; ``n_history`` is the number of today's bucket.
+    until
+        First bucket that the next decision answers for: orders dated before it are placed now.
+    step
+        Number of the decision, from 0.
+    units, available, price
+        What was recorded, shape (n_cells, n_history): the shop's record before the replay, the policy's own since.
+    since
+        First bucket in which each cell is on record, today's for those that are not, shape (n_cells,).
+    known
+        Cells on record that sell, shape (n_cells,).
+    state
+        Stock, and what is on its way.
+    book
+        Dates of all lines placed: ``order_date, available_date, received_on`` by line id.
+    arrived
+        Lines that arrived in the replay, by id.
+    tables
+        The other tables, as known today.
+    receipts
+        Real receipts before the replay.
+    """
+
+    calendar: Calendar
+    until: int
+    step: int
+    units: F64
+    available: F64
+    price: F64
+    since: I64
+    known: Bools
+    state: StockState
+    book: pd.DataFrame
+    arrived: pd.DataFrame
+    tables: Tables
+    receipts: pd.DataFrame
+
+    @property
+    def today(self) -> int:
+        """Number of today's bucket."""
+        return self.calendar.n_history
+
+
+class Policy(Protocol):
+    """A way to order. It may remember what it did, so each walk needs its own."""
+
+    def decide(self, view: View) -> OrderLines:
+        """Return the lines to place before ``view.until``."""
+        ...
+
+    def levels(self, view: View) -> F64:
+        """Return the units that it would have in stock and on its way, shape (n_cells,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Texting:
+    """Ids of a world's cells as Arrow text, made once: building text cell by cell takes seconds where rows are many."""
+
+    world: World
+    items: pd.arrays.ArrowExtensionArray = field(init=False)
+    places: pd.arrays.ArrowExtensionArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        cells = self.world.network.cells
+        object.__setattr__(self, "items", pd.array(cells.item_id, dtype="string[pyarrow]"))
+        object.__setattr__(self, "places", pd.array(cells.location_id, dtype="string[pyarrow]"))
+
+    def keys(self, rows: I64) -> dict[str, object]:
+        """Return the columns ``item_id`` and ``location_id`` of cells."""
+        return {"item_id": self.items.take(rows), "location_id": self.places.take(rows)}
+
+
+def tables_at(world: World, view: View) -> Tables:
+    """Return the tables of the contract as the policy has them on the day of the view."""
+    texts = Texting(world)
+    frames = {
+        "sales": _sales(world, view, texts),
+        **stock_tables(world, view, texts),
+        "receipts": _receipts(view, texts),
+    }
+    fresh = Tables.of(frames)
+    return Tables(
+        {**view.tables.frames, **{name: fresh.frames[name] for name in frames}},
+        {**view.tables.columns_given, **{name: fresh.columns_given[name] for name in frames}},
+    )
+
+
+def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict[str, pd.DataFrame]:
+    """Return ``inventory`` and ``open_orders`` of a view: the state in the contract's own terms."""
+    texts = texts or Texting(world)
+    state, lines = view.state, view.state.inbound.lines
+    held = view.known | (state.on_hand > 0) | (state.backlog > 0) | ~world.network.demanded
+    held[lines.cell] = True
+    rows = np.flatnonzero(held)
+    inventory = pd.DataFrame(
+        {**texts.keys(rows), "on_hand": state.on_hand[rows], "backorders": state.backlog[rows]}
+    )  # fmt: skip
+    moved = lines.origin >= 0
+    dates = view.book.reindex(pd.Index(lines.line_id, dtype=object))
+    orders = pd.DataFrame(
+        {
+            "order_id": lines.line_id,
+            "restock_line_id": lines.line_id,
+            **texts.keys(lines.cell),
+            "units": lines.units,
+            "due_date": dates["available_date"].to_numpy(),
+            "ordered_on": dates["order_date"].to_numpy(),
+            "source_id": lines.source_id,
+            "kind": np.where(moved, "transfer", "purchase"),
+            "status": np.where(moved, "shipped", "firm"),
+        }
+    )
+    return {"inventory": inventory, "open_orders": orders[orders["units"] > 0]}
+
+
+def _sales(world: World, view: View, texts: Texting) -> pd.DataFrame:
+    told = (view.units > 0) | (view.available < 1) | np.isfinite(view.price)
+    on_record = np.flatnonzero(view.known)
+    told &= view.since[:, None] <= np.arange(view.today)
+    # The first and the last bucket are covered even where nothing was sold in them.
+    told[on_record[:1], 0] = True
+    told[on_record, view.today - 1] = True
+    cell, bucket = np.nonzero(told)
+    return pd.DataFrame(
+        {
+            **texts.keys(cell),
+            "date": view.calendar.starts[bucket].astype("datetime64[ns]"),
+            "units": view.units[cell, bucket],
+            "price": view.price[cell, bucket],
+            "in_stock": view.available[cell, bucket],
+        }
+    )
+
+
+def _receipts(view: View, texts: Texting) -> pd.DataFrame:
+    came = view.arrived
+    own = pd.DataFrame(
+        {
+            "order_id": came["line_id"],
+            "received_on": came["received_on"],
+            **texts.keys(came["cell"].to_numpy(np.int64)),
+            "source_id": came["source_id"],
+            "ordered_on": came["order_date"],
+            "units": came["units"],
+        }
+    )
+    # Empty frames are left out, so that they do not decide the types.
+    parts = [part for part in (view.receipts, own) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else own.astype({"received_on": "datetime64[ns]"})

@@ -1,0 +1,275 @@
+"""The walk: decide, place, let some days pass, look at what became of it, and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.demand.calendar import Calendar
+from engine.forecast.streams import Streams
+from engine.policy.lead_times import lead_time_days
+from engine.policy.types import F64, I64, Days, Texts
+from engine.simulation import (
+    Lines,
+    Outcome,
+    Shipments,
+    SimulationRules,
+    StockState,
+    Trace,
+    join_shipments,
+    join_traces,
+    no_lines,
+    simulate,
+)
+from engine.simulation.bucket import Unmet
+from experiments.replay.view import OrderLines, Policy, View
+from experiments.replay.withheld import known_on
+from experiments.replay.world import World
+
+HALF = 0.5
+"""Share of a bucket on sale that a shop records which sold and then ran out (rule D1); 0 where it sold nothing."""
+
+_BOOK = ("order_date", "available_date", "received_on")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a walk goes: buckets between decisions, what becomes of unmet demand, and the seed of late deliveries."""
+
+    every: int
+    unmet: Unmet
+    seed: int
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What a walk left: the trace, all lines placed with their dates, and the state at the end.
+
+    ``lines`` has one row a line placed in the walk: line_id, cell, origin, source_id, units (that really left),
+    unit_cost, order_date, available_date, received_on, sent and arrives (buckets), promise.
+    """
+
+    trace: Trace
+    lines: pd.DataFrame
+    arrived: Shipments
+    last: View
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The state that a walk opens with, and the dates of its lines by id, as in `View.book`."""
+
+    state: StockState
+    book: pd.DataFrame
+
+
+def opening_of(state: StockState, book: pd.DataFrame | None = None) -> Opening:
+    """Return an opening; without a book the state must have nothing on its way."""
+    empty = pd.DataFrame({name: np.zeros(0, "datetime64[ns]") for name in _BOOK}, index=pd.Index([], dtype=object))
+    return Opening(state, empty if book is None else book)
+
+
+def view_at_start(world: World, opening: Opening, every: int) -> View:
+    """Return what is known before the first decision."""
+    return _view(world, _Record.of(world), opening.state, opening.book, _no_arrivals(), (every, 0))
+
+
+def walk(
+    world: World, policy: Policy, opening: Opening, pace: Pace, told: Callable[[int, int], None] = lambda *_: None
+) -> Walked:
+    """Return what becomes of ``opening`` under ``policy``, from the world's first bucket to its end.
+
+    At each step the policy decides at the start of a bucket; lines dated before the next step are placed. A policy sees
+    its own record: it never sold more than its stock served, nor more than the shop did, and where its own shelf was
+    empty at the end of a bucket it was on sale for a part of it only. So none learns from demand that is made up.
+
+    Parameters
+    ----------
+    told
+        Told of steps done, and of how many there are.
+
+    Raises
+    ------
+    ValueError
+        If the policy places lines outside its step.
+    """
+    record, state, book = _Record.of(world), opening.state, opening.book
+    outcomes: list[Outcome] = []
+    placed: list[pd.DataFrame] = []
+    arrived = _no_arrivals()
+    steps = range(world.first, world.end, pace.every)
+    for step, today in enumerate(steps):
+        view = _view(world, record, state, book, arrived, (pace.every, step))
+        lines = policy.decide(view)
+        lines = lines.take(lines.units > 0)
+        now, late, book_rows = _placed(world, lines, pace.seed)
+        if lines.n_lines and (now.sent.min() < today or now.sent.max() >= view.until):
+            raise ValueError(f"lines must be placed in buckets [{today}, {view.until}). Got others instead.")
+        columns = slice(today - world.first, min(view.until, world.end) - world.first)
+        outcome = simulate(state, world.demand[:, columns], _once(now, today), _rules(world, pace, late))
+        record = record.with_outcome(world, outcome, pace.unmet)
+        book = pd.concat([book, book_rows]) if len(book_rows) else book
+        arrived = pd.concat([arrived, _arrivals(world, outcome.arrived, book)], ignore_index=True)
+        placed.append(_lines_frame(lines, now))
+        outcomes.append(outcome)
+        state = outcome.state
+        told(step + 1, len(steps))
+    last = _view(world, record, state, book, arrived, (pace.every, len(steps)))
+    came = join_shipments([outcome.arrived for outcome in outcomes])
+    trace = join_traces([outcome.trace for outcome in outcomes])
+    return Walked(trace, _settled(pd.concat(placed, ignore_index=True), came, state), came, last)
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What a policy has on record so far; columns from today on are not read."""
+
+    units: F64
+    available: F64
+    price: F64
+
+    @classmethod
+    def of(cls, world: World) -> _Record:
+        return cls(world.units[:, : world.first], world.available[:, : world.first], world.price[:, : world.first])
+
+    def with_outcome(self, world: World, outcome: Outcome, unmet: Unmet) -> _Record:
+        trace = outcome.trace
+        columns = slice(trace.start, trace.end)
+        shop, share = world.units[:, columns], world.available[:, columns]
+        if unmet == "backordered":
+            # What is owed was ordered all the same, and stands in the sales of its day.
+            sold, own = trace.demand, np.ones_like(share)
+        else:
+            sold = trace.demand - (trace.short if unmet == "lost" else trace.lost)
+            out = trace.closing <= 0 if unmet == "lost" else trace.lost > 0
+            own = np.where(out, np.where(sold > 0, HALF, 0.0), 1.0)
+        return _Record(
+            np.concatenate([self.units, np.minimum(shop, sold)], axis=1),
+            np.concatenate([self.available, np.minimum(share, own)], axis=1),
+            np.concatenate([self.price, world.price[:, columns]], axis=1),
+        )
+
+
+def _view(
+    world: World, record: _Record, state: StockState, book: pd.DataFrame, arrived: pd.DataFrame, pace: tuple[int, int]
+) -> View:
+    today = record.units.shape[1]
+    day = world.date_of(today)
+    early = world.receipts["received_on"] < world.date_of(world.first)
+    return View(
+        calendar=Calendar(world.calendar.bucket, day, today, 0),
+        until=today + pace[0],
+        step=pace[1],
+        units=record.units,
+        available=record.available,
+        price=record.price,
+        since=np.minimum(world.seen_from, today),
+        known=(world.seen_from < today) & world.network.demanded,
+        state=state,
+        book=book,
+        arrived=arrived,
+        tables=known_on(world.tables, day, world.announced),
+        receipts=world.receipts[early],
+    )
+
+
+def _placed(world: World, lines: OrderLines, seed: int) -> tuple[Lines, I64, pd.DataFrame]:
+    """Return lines in buckets, by how many each comes late, and their dates."""
+    sent = world.bucket_of(lines.order_date)
+    due = np.maximum(world.arrival_bucket(lines.available_date), sent)
+    received = np.where(np.isnat(lines.received_on), received_on(world, lines, seed), lines.received_on)
+    late = world.arrival_bucket(received) - due
+    dates = (lines.order_date, lines.available_date, received)
+    columns = {name: date.astype("datetime64[ns]") for name, date in zip(_BOOK, dates, strict=True)}
+    book = pd.DataFrame(columns, index=pd.Index(lines.line_id, dtype=object))
+    now = Lines(
+        lines.line_id, lines.cell, lines.origin, lines.source_id, lines.units, lines.unit_cost, sent, due, lines.promise
+    )
+    return now, late, book
+
+
+def received_on(world: World, lines: OrderLines, seed: int) -> Days:
+    """Return the day on which each line arrives: one draw a link and order date, the same for every policy."""
+    received = lines.available_date.copy()
+    streams = Streams(seed)
+    places = world.network.cells.location_id[lines.cell]
+    mean = (lines.available_date - lines.order_date).astype(np.int64)
+    drawn: dict[tuple[object, ...], int] = {}
+    for row, (source, place) in enumerate(zip(lines.source_id, places, strict=True)):
+        sd = world.lead_time_sd_days.get((source, place), 0.0)
+        if sd > 0 and mean[row] > 0:
+            key = (source, place, lines.order_date[row], mean[row])
+            if key not in drawn:
+                share = streams.common(f"replay lead time {source} to {place}", lines.order_date[row]).random(1)
+                drawn[key] = int(lead_time_days(share, float(mean[row]), sd)[0])
+            received[row] = lines.order_date[row] + np.timedelta64(drawn[key], "D")
+    return received
+
+
+def _rules(world: World, pace: Pace, late: I64) -> SimulationRules:
+    helpers = world.helpers if pace.unmet == "served_elsewhere" else None
+    return SimulationRules(review_buckets=1, unmet=pace.unmet, delay=lambda _: late, helpers=helpers)
+
+
+def _once(lines: Lines, bucket: int) -> Callable[[StockState], Lines]:
+    return lambda state: lines if state.bucket == bucket else no_lines()
+
+
+def _no_arrivals() -> pd.DataFrame:
+    days = np.zeros(0, "datetime64[ns]")
+    return _arrival_frame(np.zeros(0, object), np.zeros(0, np.int64), np.zeros(0, object), (days, days), np.zeros(0))
+
+
+def _arrival_frame(line_id: Texts, cell: I64, source_id: Texts, dates: tuple[Days, Days], units: F64) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "line_id": line_id,
+            "cell": cell,
+            "source_id": source_id,
+            "order_date": dates[0].astype("datetime64[ns]"),
+            "received_on": dates[1].astype("datetime64[ns]"),
+            "units": units,
+        }
+    )
+
+
+def _arrivals(world: World, came: Shipments, book: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines that arrived; one that waited for an earlier one of its link came when that did."""
+    lines = came.lines
+    dates = book.reindex(pd.Index(lines.line_id, dtype=object))
+    opens = world.calendar.edges[came.arrives].astype("datetime64[ns]")
+    planned = dates["received_on"].to_numpy()
+    later = world.arrival_bucket(planned.astype("datetime64[D]")) < came.arrives
+    received = np.where(later, opens, planned)
+    return _arrival_frame(
+        lines.line_id, lines.cell, lines.source_id, (dates["order_date"].to_numpy(), received), lines.units
+    )
+
+
+def _lines_frame(lines: OrderLines, now: Lines) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "line_id": lines.line_id,
+            "cell": lines.cell.astype(np.int64),
+            "origin": lines.origin.astype(np.int64),
+            "source_id": lines.source_id,
+            "units": lines.units.astype(np.float64),
+            "unit_cost": lines.unit_cost.astype(np.float64),
+            "order_date": lines.order_date.astype("datetime64[ns]"),
+            "available_date": lines.available_date.astype("datetime64[ns]"),
+            "sent": now.sent.astype(np.int64),
+            "promise": lines.promise.astype(np.float64),
+        }
+    )
+
+
+def _settled(lines: pd.DataFrame, came: Shipments, state: StockState) -> pd.DataFrame:
+    """Return the lines with the units that really left and the bucket in which they arrive."""
+    everything = join_shipments([came, state.inbound])
+    index = pd.Index(everything.lines.line_id, dtype=object)
+    facts = pd.DataFrame({"units": everything.lines.units, "arrives": everything.arrives}, index=index)
+    own = facts.reindex(pd.Index(lines["line_id"], dtype=object))
+    return lines.assign(asked=lines["units"], units=own["units"].to_numpy(), arrives=own["arrives"].to_numpy())

@@ -1,0 +1,73 @@
+"""What a replay withholds from its policies, and what it takes as known all along; both are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from engine.demand.sales import is_presale
+from engine.messages import Message
+from engine.tables import Tables
+from engine.tables.tables import empty
+
+FRESH = ("sales", "inventory", "open_orders", "receipts", "stock_history")
+"""Tables that each policy makes for itself as it goes."""
+
+_LEFT_OUT = ("presales", "presale_events", "inventory_batches")
+_DATED = ("events", "promotions", "prices", "supply", "closures")
+_FIRST_DAY = {"supply": "valid_from"}
+
+
+def without(tables: Tables, names: Sequence[str] = _LEFT_OUT) -> Tables:
+    """Return the tables as if some had not been given; by default presales and batches, which a replay leaves out.
+
+    Presale units leave the sales too.
+    """
+    frames = {**tables.frames, **{name: empty(name) for name in names}}
+    if "presales" in names and tables.has("sales", "channel"):
+        sales = tables["sales"]
+        frames["sales"] = sales[~is_presale(sales["channel"])].reset_index(drop=True)
+    given = {name: columns for name, columns in tables.columns_given.items() if name not in names}
+    return replace(tables, frames=frames, columns_given=given)
+
+
+def known_on(tables: Tables, day: np.datetime64, announced: pd.DataFrame) -> Tables:
+    """Return the tables as known on a day: by ``known_from``, without later overrides, with closures told by then."""
+    known = tables.known_on(day)
+    rows = known["overrides"]
+    made = rows["created_at"].isna() | (rows["created_at"].dt.floor("D") <= pd.Timestamp(day))
+    closures = known["closures"]
+    told = announced[announced["known_from"] <= pd.Timestamp(day)]
+    if len(told):
+        more = pd.DataFrame({name: told[name].astype(closures[name].dtype) for name in closures.columns})
+        closures = pd.concat([closures, more], ignore_index=True) if len(closures) else more
+    overrides = rows[made.to_numpy(bool)].reset_index(drop=True)
+    return replace(known, frames={**known.frames, "overrides": overrides, "closures": closures})
+
+
+def no_closures() -> pd.DataFrame:
+    """Return closures with ``known_from``, none of them."""
+    dates = {name: pd.Series(np.zeros(0, "datetime64[ns]")) for name in ("start_date", "end_date", "known_from")}
+    return pd.DataFrame({"place_id": pd.Series(dtype=object), **dates, "blocks": pd.Series(dtype=object)})
+
+
+def replay_notes(tables: Tables, first_day: np.datetime64) -> tuple[Message, ...]:
+    """Return what is left out of a replay, and which later rows policies are shown because no day says otherwise."""
+    notes = []
+    if tables.has("sales", "channel") and (n_rows := int(is_presale(tables["sales"]["channel"]).sum())):
+        notes.append(Message("replay-presales-left-out", {"count": n_rows}))
+    if n_items := int(tables["items"]["shelf_life_days"].notna().sum()):
+        notes.append(Message("replay-shelf-life-left-out", {"count": n_items}))
+    later = []
+    for name in _DATED:
+        column = _FIRST_DAY.get(name, "start_date")
+        rows = tables[name]
+        undated = rows["known_from"].isna() if "known_from" in rows else np.ones(len(rows), bool)
+        if (undated & (rows[column] > pd.Timestamp(first_day))).any():
+            later.append(name)
+    if later:
+        notes.append(Message("replay-taken-as-known", {"count": len(later), "tables": ", ".join(later)}))
+    return tuple(notes)

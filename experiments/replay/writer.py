@@ -1,0 +1,62 @@
+"""Writing a replay: its tables, the closing state of each policy, a report and ``replay.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from engine.plan.types import CONTRACT_VERSION
+from experiments.exchange.catalogue import read_catalogue, with_wording
+from experiments.exchange.plan_meta import PlanMeta
+from experiments.exchange.plan_writer import write_table
+from experiments.exchange.result_folder import result_folder
+from experiments.replay.report import render_replay
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A replay's tables by name, the contract tables of each policy's closing state, the scored days, the first day."""
+
+    tables: Mapping[str, pd.DataFrame]
+    closing: Mapping[str, Mapping[str, pd.DataFrame]]
+    scored: tuple[str, str]
+    first_day: str
+
+
+def write_replay(replayed: Replayed, out: Path, meta: PlanMeta, overwrite: bool = False) -> None:
+    """Write a replay into the folder ``out``, complete or not at all.
+
+    Raises
+    ------
+    ConfigError
+        ``out`` exists and ``overwrite`` is not given, or it is no folder.
+    """
+    tables = {name: with_wording(table, read_catalogue()) for name, table in replayed.tables.items()}
+    with result_folder(out, overwrite) as folder:
+        for name, table in tables.items():
+            write_table(table, folder / name)
+        for policy, state in replayed.closing.items():
+            for name, table in state.items():
+                write_table(table, folder / "closing" / _file_name(policy) / name)
+        content = {
+            "run_id": meta.run_id,
+            "snapshot_id": meta.snapshot_id,
+            "contract_version": CONTRACT_VERSION,
+            "config_version": meta.config_version,
+            "data": meta.data,
+            "first_day": replayed.first_day,
+            "scored": list(replayed.scored),
+            "policies": list(dict.fromkeys(tables["summary"]["policy"])),
+            "config": dict(meta.config),
+        }
+        (folder / "replay.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        report = render_replay(tables, replayed.scored, replayed.first_day, meta)
+        (folder / "report.html").write_text(report, encoding="utf-8")
+
+
+def _file_name(policy: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in policy)

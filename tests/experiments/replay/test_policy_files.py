@@ -1,0 +1,133 @@
+"""Tests of policy files and what-if files: what they mean, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from engine.errors import ConfigError
+from engine.tables import Tables
+from experiments.replay.policy_files import PolicySpec, read_policies, with_references
+from experiments.replay.rules import RuleParams
+from experiments.replay.what_if import changed_policies, changed_tables, read_what_if
+from experiments.replay.withheld import known_on
+from experiments.settings import read_settings
+from tests.replays import small_frames
+
+
+def written(folder: Path, text: str, name: str = "mine.toml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_a_usual_settings_file_is_restock_and_a_policy_table_is_what_it_says(tmp_path: Path):
+    ours = written(tmp_path, "[targets]\nservice = 0.9\n", "ours.toml")
+    rule = written(tmp_path, '[policy]\nkind = "s_S"\nname = "the old way"\norder_weeks = 2\n', "rule.toml")
+    first, second = read_policies([ours, rule])
+    assert (first.name, first.kind, first.settings.targets.service) == ("ours", "restock", 0.9)
+    assert (second.name, second.params) == ("the old way", RuleParams("s_S", order_weeks=2.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[policy]\nkind = "s_S"\norder_week = 2\n', "order_weeks"),
+        ('[policy]\nkind = "sS"\n', "policy.kind is one of normal"),
+        ('[policy]\nkind = "normal"\nservice = 1.5\n', "service must lie in"),
+        ('[policy]\nkind = "actual"\nservice = 0.9\n', "service"),
+        ('[policy]\nkind = "normal"\n[targets]\nservice = 0.9\n', "targets"),
+        ("[target]\nservice = 0.9\n", "targets"),
+    ],
+)
+def test_what_a_policy_file_does_not_mean_is_refused(tmp_path: Path, text: str, told: str):
+    with pytest.raises(ConfigError, match=told):
+        read_policies([written(tmp_path, text)])
+
+
+def test_policies_of_one_name_are_refused(tmp_path: Path):
+    path = written(tmp_path, '[policy]\nkind = "normal"\n')
+    with pytest.raises(ConfigError, match="different names"):
+        read_policies([path, path])
+
+
+def test_references_stand_beside_unless_one_of_their_kind_is_given():
+    settings = read_settings(None)
+    cover = PolicySpec("cover", "weeks_of_cover", params=RuleParams("weeks_of_cover"))
+    normal = PolicySpec("n", "normal", params=RuleParams())
+    assert [spec.name for spec in with_references([cover], settings, True)] == [
+        "cover",
+        "textbook",
+        "actual",
+        "foresight",
+    ]
+    assert [spec.name for spec in with_references([normal], settings, False)] == ["n", "foresight"]
+
+
+WHAT_IF = """
+name = "festival"
+[[lead_time]]
+source = "S"
+factor = 2
+[[demand]]
+start_date = 2023-02-20
+end_date = 2023-02-26
+factor = 10
+item = "A"
+known_from = 2023-02-13
+[[closure]]
+place = "S"
+start_date = 2023-02-20
+end_date = 2023-03-05
+[service]
+service = 0.8
+"""
+
+
+def test_a_what_if_changes_what_it_names_and_nothing_else(tmp_path: Path):
+    tables = Tables.of(small_frames())
+    other, closures, notes = changed_tables(tables, read_what_if(written(tmp_path, WHAT_IF)))
+    assert other["supply"]["lead_time_days"].tolist() == [14.0]
+    units = other["sales"].set_index(["item_id", "date"])["units"]
+    plain = tables["sales"].set_index(["item_id", "date"])["units"]
+    changed = units[units != plain]
+    assert changed.to_dict() == {("A", pd.Timestamp("2023-02-20")): 60.0}
+    assert {note.values["count"] for note in notes} == {1}
+    day_before, first_day = pd.Timestamp("2023-02-19").to_datetime64(), pd.Timestamp("2023-02-20").to_datetime64()
+    assert len(known_on(other, day_before, closures)["closures"]) == 0
+    assert known_on(other, first_day, closures)["closures"]["place_id"].tolist() == ["S"]
+    assert len(known_on(other, pd.Timestamp("2023-02-12").to_datetime64(), closures)["overrides"]) == 0
+    assert known_on(other, day_before, closures)["overrides"]["value"].tolist() == [10.0]
+
+
+def test_twins_have_the_changed_target_and_what_really_happened_has_none(tmp_path: Path):
+    specs = [PolicySpec("n", "normal", params=RuleParams(by_class={"A": 0.99})), PolicySpec("actual", "actual")]
+    (twin,) = changed_policies(specs, read_what_if(written(tmp_path, WHAT_IF)))
+    assert (twin.name, twin.variant_of) == ("n, festival", "n")
+    assert (twin.params.service, twin.params.by_class) == (0.8, {"A": 0.99})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "changes something"),
+        ("[[demand]]\nfactor = 2\n", "start_date"),
+        ("[[lead_time]]\ndays = 3\nfactor = 2\n", "either days or factor"),
+        (
+            '[[closure]]\nplace = "S"\nstart_date = 2023-02-20\nend_date = 2023-02-26\nknown_from = 2023-02-21\n',
+            "known_from",
+        ),
+        ("[[closures]]\n", "closure"),
+    ],
+)
+def test_a_what_if_that_says_nothing_sensible_is_refused(tmp_path: Path, text: str, told: str):
+    with pytest.raises(ConfigError, match=told):
+        read_what_if(written(tmp_path, text))
+
+
+def test_a_change_that_finds_nothing_is_refused(tmp_path: Path):
+    path = written(tmp_path, '[[lead_time]]\nsource = "nobody"\ndays = 3\n')
+    with pytest.raises(ConfigError, match="finds something"):
+        changed_tables(Tables.of(small_frames()), read_what_if(path))
