@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,8 +140,3 @@ def reviewed_more_often(world: World, pace: Pace) -> tuple[Message, ...]:
         return ()
     days = pace.every * world.network.bucket_days
     return (Message("replay-steps-skip-order-days", {"count": int(again.sum()), "days": days}),)
-
-
-def scores_of(results: Sequence[Result]) -> list[Score]:
-    """Return the scores of results."""
-    return [result.score for result in results]

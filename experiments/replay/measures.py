@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from engine.policy.types import F64, I64, Bools
+from engine.policy.types import F64, Bools
 from engine.simulation import StockState, Trace, arrival_cycles, cycle_units
 from experiments.replay.walk import Pace, Walked
 from experiments.replay.world import World
 
 COST_TERMS = ("holding", "shortage", "backorder", "left-over", "price-above-cost", "lane", "trip", "order")
-
-UNITS = ("demand", "short", "lost", "served", "stock", "stock_value", "asked", "ran_out", "marked", "beyond_sales")
 
 
 @dataclass(frozen=True)
@@ -209,9 +207,3 @@ def _cycles(world: World, walked: Walked, trace: Trace) -> dict[str, float]:
     demand, short = cycle_units(trace, cycles)
     asked = demand > 0
     return {"n_cycles": float(asked.sum()), "n_cycles_short": float((short[asked] > 0).sum())}
-
-
-def cells_of(world: World) -> tuple[I64, F64]:
-    """Return each cell's item number and whether it sells, for sums over items."""
-    _, item = np.unique(world.network.cells.item_id.astype(str), return_inverse=True)
-    return item.astype(np.int64), world.network.demanded.astype(np.float64)

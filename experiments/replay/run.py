@@ -22,7 +22,7 @@ from experiments.exchange.plan_meta import PlanMeta
 from experiments.exchange.result_folder import refuse_existing
 from experiments.reading import load_data, parse_date
 from experiments.replay.hindsight import real_lines
-from experiments.replay.jobs import Job, Result, policy_of, reviewed_more_often, run_job, scores_of
+from experiments.replay.jobs import Job, Result, policy_of, reviewed_more_often, run_job
 from experiments.replay.links_then import LinkBook
 from experiments.replay.measures import unit_value
 from experiments.replay.opening import empty_opening, real_opening, target_opening, warm_up_buckets
@@ -225,7 +225,7 @@ def _replayed(
     pairs += tuple((spec.variant_of, spec.name) for spec in specs if spec.variant_of)
     between = tuple(next(spec.name for spec in specs if spec.kind == kind) for kind in ("normal", "perfect_foresight"))
     compared = Compared(order, pairs, (between[0], between[1]), start.pace.seed)
-    tables = replay_tables(scores_of(results), grounds, compared)
+    tables = replay_tables([result.score for result in results], grounds, compared)
     lines = [result.lines for result in results if len(result.lines)]
     tables["lines"] = pd.concat(lines, ignore_index=True) if lines else results[0].lines
     tables["assumptions"] = assumptions

@@ -227,3 +227,28 @@ def test_progress_is_told_and_a_request_to_stop_is_heard() -> None:
     stopping: Callable[[], bool] = iter([False, True, True]).__next__
     with pytest.raises(Cancelled):
         best(SeasonalNaive(), run=Run(cancelled=stopping)).fit(PANEL)
+
+
+def test_a_refit_keeps_the_choice_and_learns_from_the_newer_panel() -> None:
+    forecaster = best(MovingAverage(), Stub("better", 1.0), Stub("hopeless", 9.0))
+    before = forecaster.fit(PANEL.cut(28))
+    after = forecaster.refit(PANEL, before)
+    np.testing.assert_array_equal(
+        after.model_of(PANEL.item_id, PANEL.location_id), before.model_of(PANEL.item_id, PANEL.location_id)
+    )
+    assert after.backtest.equals(before.backtest)
+    name = before.model_of(PANEL.item_id, PANEL.location_id)[0]
+    alone = next(c for c in forecaster.candidates if c.name == name).fit(PANEL)
+    first = PANEL.take(np.array([0]))
+    paths = [fitted.sample(first, 7, 20, Streams(0)).units for fitted in (after, alone)]
+    np.testing.assert_array_equal(*paths)
+
+
+def test_a_refit_that_fails_leaves_its_series_to_the_baseline() -> None:
+    forecaster = best(MovingAverage(), Stub("later", 1.0, fails_from=200))
+    before = replace(forecaster.fit(PANEL.cut(28)), newcomer="later")
+    keys = dict.fromkeys(before.model_by_key, "later")
+    after = forecaster.refit(PANEL, replace(before, model_by_key=keys))
+    assert models_used(after) == {"moving_average"}
+    assert after.newcomer == "moving_average"
+    assert "candidate-failed" in {note.code for note in after.notes}
