@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.demand.params import DemandParams, TimeParams
 from engine.forecast.params import ForecastParams
-from engine.network.params import LimitParams, NetworkParams, OpenOrderParams, PresaleParams
+from engine.network.params import LimitParams, NetworkParams, OpenOrderParams, PresaleParams, SteadyParams
 from engine.plan.params import AlertParams
 from engine.policy.params import CostParams, SupplyParams, TargetParams
 
@@ -26,4 +26,5 @@ class PlanConfig:
     limits: LimitParams = field(default_factory=LimitParams)
     presale: PresaleParams = field(default_factory=PresaleParams)
     open_orders: OpenOrderParams = field(default_factory=OpenOrderParams)
+    steady: SteadyParams = field(default_factory=SteadyParams)
     alerts: AlertParams = field(default_factory=AlertParams)

@@ -45,7 +45,8 @@ class PlanRequest:
     home
         Folder of restock's state.
     since
-        Folder of the plan before this one, to say what changed; None: the plan does not say.
+        Folder of the plan before this one, whose lines stay where chance alone explains the difference, and against
+        which the plan tells what changed; None: there is none.
     """
 
     data: str
@@ -94,7 +95,7 @@ def run_plan(request: PlanRequest, run: Run | None = None) -> RunResult:
     with processes(settings.run.n_workers) as executor:
         run = replace(run, executor=executor)
         forecaster = build_forecaster(settings, run)
-        plan = make_plan(tables, settings, forecaster, run, parse_date(request.as_of), forecast_factors)
+        plan = make_plan(tables, settings, forecaster, run, parse_date(request.as_of), forecast_factors, older)
     if older is not None:
         plan = replace(plan, tables={**plan.tables, **with_changes(plan, older)})
     run.step("write", 0, 1)

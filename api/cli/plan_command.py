@@ -19,7 +19,7 @@ from experiments.run_plan import PlanRequest
 @click.option(
     "--since",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of the plan before this one: the plan then says what changed, and why.",
+    help="Folder of the plan before this one: lines stay where chance explains the difference; what changed is told.",
 )
 @click.option("--no-track", is_flag=True, help="Leave the run out of MLflow.")
 @json_option

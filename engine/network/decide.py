@@ -40,6 +40,7 @@ from engine.network.presale_moves import presale_moves
 from engine.network.presale_paths import NO_PRESALES, PresalePaths, waiting
 from engine.network.problem import CoupledProblem, Limits
 from engine.network.sharing import fair_share
+from engine.network.steady import KEPT_AS_PLANNED, Steady
 from engine.network.supplier_orders import after_cuts, supplier_orders
 from engine.network.supplier_types import SupplierDecision, SupplierOrders, no_orders
 from engine.network.tiers import (
@@ -89,6 +90,9 @@ class Decision:
         What of ``later`` is presales.
     supplier_orders
         What the terms of suppliers did to the orders that they concern.
+    fresh
+        Units without the older plan: what is decided, but for what was kept as that plan meant it, shape (m,); None
+        where there is no such plan.
     """
 
     units: F64
@@ -101,6 +105,7 @@ class Decision:
     later: Scenarios
     presales: PresalePaths = NO_PRESALES
     supplier_orders: SupplierOrders = field(default_factory=no_orders)
+    fresh: F64 | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,7 @@ def solve_network(
     params: NetworkParams,
     presales: PresalePaths = NO_PRESALES,
     curbed: Curbed | None = None,
+    steady: Steady | None = None,
 ) -> Decision:
     """Return today's decision.
 
@@ -140,9 +146,12 @@ def solve_network(
         What of the demand is presales.
     curbed
         Purchases that were cut since.
+    steady
+        What holds primary links to an older plan.
     """
-    own = np.zeros(network.options.n_options)
-    own[targets.option] = targets.order_units
+    own, fresh = (np.zeros(network.options.n_options) for _ in range(2))
+    fresh[targets.option] = targets.order_units
+    own[targets.option] = targets.order_units if steady is None else steady.today(network, targets)
     frame = formulate(network, demand.later, rule)
     start = fair_share(own, frame.problem.lots, sharing_limits(frame))
     likely = demand_after(network, demand, targets, np.where(network.options.origin_cell >= 0, start, 0.0), rule)
@@ -150,13 +159,17 @@ def solve_network(
         frame = formulate(network, likely.later, rule)
     given = _Given(frame, own, targets)
     if rule.objective == "cost":
-        asked, (units, report, coupled) = own, _least_cost(network, likely, rule, given, params)
+        units, report, coupled = _least_cost(network, likely, rule, given, params)
         waits = _still_waiting(network, demand, rule, units, presales)
         if waits.cell.any():
             demand, presales = waits.demand, waits.presales
             likely = demand_after(network, demand, targets, units, rule)
             given = replace(given, frame=formulate(network, likely.later, rule))
             units, report, coupled = _least_cost(network, likely, rule, given, params)
+        asked, fresh = own, np.where(coupled, units, fresh)
+        if steady is not None:
+            units = steady.together(network, given.frame.problem, units, coupled & network.options.primary)
+            asked = np.where(coupled, units, own)
     else:
         placed, placing = _for_presales(network, likely, rule, given, (start, presales), params)
         units, report, coupled = _help(network, likely, rule, given, (placed, params))
@@ -164,18 +177,27 @@ def solve_network(
         report = joined_report([one for one in (placing, report) if one is not None])
         waits = _still_waiting(network, demand, rule, units, presales)
         demand, presales = waits.demand, waits.presales
-        asked, units = _own_rules(network, demand, rule, given, (units, waits.cell))
+        fresh = np.where(network.options.primary, fresh, units)
+        asked, units = _own_rules(network, demand, rule, given, (units, waits.cell), (fresh, steady))
     later = demand_after(network, demand, targets, units, rule).later
     now = with_sends(later, network.options, units)
     supplied = supplier_orders(network, now, rule, targets, units, params.max_periods_ahead)
     if curbed is not None:
         supplied = after_cuts(network, supplied, np.where(curbed.rule != "", curbed.units, supplied.units))
         later = demand_after(network, demand, targets, supplied.units, rule).later
-    decision = _decision(network, later, rule, given, (supplied, asked, coupled), report)
-    names = decision.rule
-    if curbed is not None:
-        names = np.where((curbed.rule != "") & (supplied.units > 0), curbed.rule, names)
-    return replace(decision, rule=names, presales=presales)
+    decision = replace(_decision(network, later, rule, given, (supplied, asked, coupled), report), presales=presales)
+    if steady is not None:
+        decision = _told_kept(decision, fresh, asked)
+    if curbed is None:
+        return decision
+    return replace(decision, rule=np.where((curbed.rule != "") & (decision.units > 0), curbed.rule, decision.rule))
+
+
+def _told_kept(decision: Decision, fresh: F64, held: F64) -> Decision:
+    """Return the decision with the lines named that are as an older plan meant them, and not as found afresh."""
+    stays = (held != fresh) & (decision.units == held)
+    names = np.where(stays & (decision.units > 0), KEPT_AS_PLANNED, decision.rule).astype(object)
+    return replace(decision, rule=names, fresh=np.where(stays, fresh, decision.units))
 
 
 @dataclass(frozen=True)
@@ -371,12 +393,19 @@ def _lost_before_landing(cost: SampleCost, options: Options, units: F64, curbed:
 
 
 def _own_rules(
-    network: Network, demand: TierDemand, rule: StockRule, given: _Given, known: tuple[F64, Bools]
+    network: Network,
+    demand: TierDemand,
+    rule: StockRule,
+    given: _Given,
+    known: tuple[F64, Bools],
+    before: tuple[F64, Steady | None],
 ) -> tuple[F64, F64]:
     """Return what primary links ask for given the help, and the units of all options once shared (step 2).
 
-    ``known`` holds the help and the cells whose demand has moved since they were asked.
+    ``known`` holds the help and the cells whose demand has moved since they were asked; ``before`` what primary links
+    would ask for afresh, which is brought up to date, and what holds them to an older plan.
     """
+    fresh, steady = before
     help_units, waits = known
     options, cells = network.options, network.cells
     helped = with_arrivals(cells, options, help_units)
@@ -396,7 +425,8 @@ def _own_rules(
         if again.any():
             now = with_sends(later, options, units)
             found = stock_targets(helped, replace(options, primary=again), now, rule)
-            asked[found.option] = found.order_units
+            fresh[found.option] = found.order_units
+            asked[found.option] = found.order_units if steady is None else steady.today(network, found)
         rows = np.flatnonzero(here)
         units[rows] = _shared(asked[rows], rows, given.frame, limits, units)
     return asked, units

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.network.steady import Held, kept
 from engine.network.types import Network
 from engine.policy.lots import Lots, lots
 from engine.policy.types import F32, F64, I64, StockRule, Targets
@@ -134,7 +135,9 @@ def _levels(network: Network, cell: I64, safety_stock: F64, mean: F64, steps: tu
     return level
 
 
-def follow(network: Network, later: LaterOrders, paths: F32, arriving: F64, rule: StockRule) -> Followed:
+def follow(
+    network: Network, later: LaterOrders, paths: F32, arriving: F64, rule: StockRule, held: Held | None = None
+) -> Followed:
     """Follow the policy along paths.
 
     Parameters
@@ -147,6 +150,8 @@ def follow(network: Network, later: LaterOrders, paths: F32, arriving: F64, rule
         Units arriving by bucket besides later orders, shape (r, H): inbound and today's decision.
     rule
         What becomes of unmet demand.
+    held
+        What an older plan meant, which stays where chance explains the difference (`engine.network.steady`).
     """
     cell = network.options.cell[later.option]
     n_rows, n_paths, horizon = paths.shape
@@ -168,6 +173,8 @@ def follow(network: Network, later: LaterOrders, paths: F32, arriving: F64, rule
             due = (buckets[ahead] < last).astype(np.float64)
             position = stock[at] + np.einsum("hr,hrp->rp", due, pipeline[ahead, at])
             units = _order(later, at, step, position)
+            if held is not None:
+                units = _as_meant(later, (at, step), position, units, held)
             ordered[at, :, step] = units
             pipeline[later.arrival[at, step], at] += units
         owed = np.minimum(stock, 0.0)
@@ -179,8 +186,19 @@ def follow(network: Network, later: LaterOrders, paths: F32, arriving: F64, rule
     return Followed(ordered, on_hand)
 
 
-def _order(later: LaterOrders, at: I64, step: int, position: F64) -> F64:
-    level = later.level[at, step, None]
-    rules = Lots(later.lots.size[at, None], later.lots.least[at, None], later.lots.most[at, None])
+def _order(later: LaterOrders, at: I64, step: int, position: F64, shift: F64 | float = 0.0) -> F64:
+    level = later.level[at, step, None] + shift
     wish = np.where(position <= level - later.gap[at, None], level - position, 0.0)
-    return rules.at_least(wish)
+    return _lots(later, at).at_least(wish)
+
+
+def _as_meant(later: LaterOrders, now: tuple[I64, int], position: F64, fresh: F64, held: Held) -> F64:
+    at, step = now
+    band = held.band[at, None]
+    ends = _order(later, at, step, position, -band), _order(later, at, step, position, band)
+    meant = np.broadcast_to(held.meant[at, step, None], fresh.shape)
+    return kept(meant, fresh, ends, _lots(later, at))
+
+
+def _lots(later: LaterOrders, at: I64) -> Lots:
+    return Lots(later.lots.size[at, None], later.lots.least[at, None], later.lots.most[at, None])

@@ -83,3 +83,18 @@ class OpenOrderParams:
         for name in ("frozen_days", "advance_days", "increase_share", "least_gain", "least_share", "alert_share"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be >= 0. Got {getattr(self, name)} instead.")
+
+
+@dataclass(frozen=True)
+class SteadyParams:
+    """When a line of an older plan stays as it is.
+
+    ``z`` is the number of standard errors that two plans differ by through chance in their sample paths alone; a line
+    stays where its level lies within so many of the fresh one. 0: never.
+    """
+
+    z: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.z <= 10:
+            raise ValueError(f"z must lie in [0, 10]. Got {self.z} instead.")

@@ -23,6 +23,7 @@ import pandas as pd
 from engine.forecast.summary import quantile_column
 from engine.network.decide import Decision
 from engine.network.follow import Followed, LaterOrders, follow, later_orders
+from engine.network.steady import Steady
 from engine.network.tiers import with_arrivals
 from engine.network.types import Network
 from engine.plan.lines import LineKeys, line_ids
@@ -64,7 +65,14 @@ class _Planned:
     available_date: Days
 
 
-def planned_lines(scope: str, network: Network, decision: Decision, targets: Targets, rule: StockRule) -> pd.DataFrame:
+def planned_lines(
+    scope: str,
+    network: Network,
+    decision: Decision,
+    targets: Targets,
+    rule: StockRule,
+    steady: Steady | None = None,
+) -> pd.DataFrame:
     """Return the table ``planned``, sorted by item, location, order date and source.
 
     Lists what primary links are expected to order on their order days after today's and within the horizon, also
@@ -81,8 +89,10 @@ def planned_lines(scope: str, network: Network, decision: Decision, targets: Tar
         Levels of all primary options.
     rule
         What becomes of unmet demand.
+    steady
+        What holds lines to an older plan.
     """
-    planned = _planned(network, decision, targets, rule)
+    planned = _planned(network, decision, targets, rule, steady)
     cells, options = network.cells, network.options
     cell = options.cell[planned.option]
     kind = np.where(options.origin_cell[planned.option] < 0, "purchase", "transfer").astype(object)
@@ -175,7 +185,9 @@ def projected_cells(network: Network, decision: Decision, n: int = PROJECTED_CEL
     return np.sort(linked[most])
 
 
-def _planned(network: Network, decision: Decision, targets: Targets, rule: StockRule) -> _Planned:
+def _planned(
+    network: Network, decision: Decision, targets: Targets, rule: StockRule, steady: Steady | None
+) -> _Planned:
     cell_of = network.options.cell
     ahead = _look_ahead(network, decision.demand.paths, cell_of[targets.option])
     arriving = ahead.network.cells.arrivals + _arriving_today(ahead.network.cells, network, decision)
@@ -185,7 +197,8 @@ def _planned(network: Network, decision: Decision, targets: Targets, rule: Stock
         later = later_orders(ahead.network, targets, rows, ahead.mean)
         cell = cell_of[later.option]
         path = ahead.mean[cell, None].astype(np.float32)
-        ordered = follow(ahead.network, later, path, arriving[cell], rule).ordered[:, 0]
+        held = None if steady is None else steady.later(later.option, later.day)
+        ordered = follow(ahead.network, later, path, arriving[cell], rule, held).ordered[:, 0]
         # Cells are sorted by key and steps by date, so lines come in the order of the table.
         row, step = np.nonzero((ordered > 0) & (later.bucket < network.horizon))
         option.append(later.option[row])

@@ -50,7 +50,7 @@ _ROW = {
     **dict.fromkeys(["units_before", "units"], "float64"),
     **{f"{name}_date{end}": "datetime64[ns]" for name in ("order", "available") for end in ("_before", "")},
 }
-_OWN_RULES = ("target", "least-cost", "no-need", "min-stock", "owed", "lot-multiple", "lot-minimum")
+_OWN_RULES = ("target", "least-cost", "no-need", "min-stock", "owed", "lot-multiple", "lot-minimum", "kept-as-planned")
 _SAME_UNITS = 1e-6
 
 

@@ -24,10 +24,14 @@ from engine.network.open_orders import OpenLines, open_lines
 from engine.network.parts import NetworkPart, network_parts
 from engine.network.presale import Presale, presale_demand
 from engine.network.run_down import pooled_stock
+from engine.network.steady import Meant
 from engine.network.types import Network
 from engine.plan.assemble import assumption_tables
+from engine.plan.changes import Edition
 from engine.plan.join import join_alerts, join_costs, join_curves_by_key, join_tables, late_inbound
+from engine.plan.kept import kept_notes
 from engine.plan.limits import Shared, SharedLimits, share_limits, shared_limits
+from engine.plan.meant import meant_before
 from engine.plan.mix import unmixed, with_mix
 from engine.plan.part import PartResult, PartWork, plan_part
 from engine.plan.tables import empty_table
@@ -42,6 +46,7 @@ def make_plan(
     run: Run | None = None,
     as_of: np.datetime64 | None = None,
     explain: Explain | None = None,
+    since: Edition | None = None,
 ) -> Plan:
     """Return the plan of ``as_of``: what to order, to move and to place before a presale ships, and why.
 
@@ -60,6 +65,8 @@ def make_plan(
     explain
         Tells what the mean forecast is made of (`models.contributions.forecast_factors`); without it the table
         ``forecast_reasons`` stays empty.
+    since
+        An older plan, whose lines stay where chance alone explains the difference (`engine.network.steady`).
 
     Raises
     ------
@@ -85,7 +92,8 @@ def make_plan(
     presale = presale_demand(tables, network, config, Streams(config.seed))
     on_order, on_order_notes = open_lines(tables, network)
     split = network_parts(network)
-    work = [_work(part, network, panel, fitted, (presale, on_order), config) for part in split]
+    meant = meant_before(network, tables, since, config.targets.objective)
+    work = [_work(part, network, panel, fitted, (presale, on_order, meant), config) for part in split]
     mixed = unmixed(work, network)
     if config.targets.aggregate.asked and work:
         mixed = with_mix(work, split, network, tables.known_on(network.calendar.as_of), run)
@@ -93,7 +101,16 @@ def make_plan(
     parts, shared = _within([replace(one, explain=explain) for one in mixed.work], limits, run)
     joined = join_tables(parts)
     mix_notes = (*mixed.notes, *mixed.after_limits(joined["targets"], network))
-    told = (*fitted.notes, *run_down_notes, *override_notes, *presale.notes, *on_order_notes, *mix_notes, *shared.notes)
+    told = (
+        *fitted.notes,
+        *run_down_notes,
+        *override_notes,
+        *presale.notes,
+        *on_order_notes,
+        *mix_notes,
+        *shared.notes,
+        *kept_notes(part.kept for part in parts),
+    )
     notes = (*span_notes, *network.notes, *panel_notes, *told, *(note for part in parts for note in part.notes))
     alerts = join_alerts(network, parts, split, late_inbound(tables, network), config)
     return Plan(
@@ -120,10 +137,10 @@ def _work(
     network: Network,
     panel: DemandPanel,
     fitted: Fitted,
-    orders: tuple[Presale, OpenLines],
+    orders: tuple[Presale, OpenLines, Meant],
     config: PlanConfig,
 ) -> PartWork:
-    presale, on_order = orders
+    presale, on_order, meant = orders
     series_of_cell = np.full(network.cells.n_cells, -1, dtype=np.int64)
     series_of_cell[network.key_rows] = np.arange(panel.n_series)
     series = series_of_cell[part.cell_rows]
@@ -135,6 +152,7 @@ def _work(
         fitted=fitted,
         presale=presale.take(part.cell_rows),
         open_lines=on_order.take(part.cell_rows, part.option_rows),
+        meant=meant.take(part.option_rows),
         config=config,
     )
 

@@ -25,11 +25,13 @@ from engine.network.presale_allocation import presale_allocations
 from engine.network.presale_paths import PresalePaths, presale_paths, reached_late, waiting
 from engine.network.presale_summary import presale_summary
 from engine.network.shelf_life import within_shelf_life
+from engine.network.steady import Meant, steadiness
 from engine.network.tiers import TierDemand, tier_demand
 from engine.network.types import Network
 from engine.plan.alternative_lines import ALTERNATIVE_CELLS, alternative_lines
 from engine.plan.assemble import CellLabels, TargetInputs, line_facts, targets_table
 from engine.plan.forecast_reasons import forecast_reasons
+from engine.plan.kept import NOTHING_KEPT, Kept, kept_today
 from engine.plan.ladders import Ladders, ladders
 from engine.plan.lines import order_lines, transfer_lines
 from engine.plan.open_order_lines import open_order_changes
@@ -66,6 +68,8 @@ class PartWork:
         Presale demand of the cells.
     open_lines
         Open orders to the cells.
+    meant
+        What an older plan meant to order.
     config
         Settings.
     explain
@@ -82,6 +86,7 @@ class PartWork:
     fitted: Fitted
     presale: Presale
     open_lines: OpenLines
+    meant: Meant
     config: PlanConfig
     explain: Explain | None = None
     limited: bool = False
@@ -99,6 +104,7 @@ class PartResult:
     curves: OrderCurves
     notes: tuple[Message, ...]
     ladders: Ladders | None
+    kept: Kept = NOTHING_KEPT
 
 
 def plan_part(work: PartWork) -> PartResult:
@@ -112,9 +118,10 @@ def plan_part(work: PartWork) -> PartResult:
     targets = stock_targets(today.cells, today.options, every, rule)
     expires = perishable[targets.option] & (targets.binding == "maximum")
     targets = replace(targets, binding=np.where(expires, "shelf-life", targets.binding))
-    decision = solve_network(today, demand, rule, targets, config.network, presales, work.curbed)
+    steady = steadiness(today, every, rule, work.meant, config.steady.z, targets)
+    decision = solve_network(today, demand, rule, targets, config.network, presales, work.curbed, steady)
     tables = decision_tables(work, targets, decision)
-    tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule)
+    tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule, steady)
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
     most = projected_cells(network, decision, ALTERNATIVE_CELLS)
     options = alternatives(network, decision, rule, most)
@@ -132,6 +139,7 @@ def plan_part(work: PartWork) -> PartResult:
         curves=build_curves(network.cells, network.options, every, rule),
         notes=tuple(notes),
         ladders=ladders(SCOPE, network, demand, rule, (targets, decision)) if work.limited else None,
+        kept=kept_today(network, decision, rule),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.network.steady import KEPT_AS_PLANNED
 from engine.network.supplier_types import REASON_CODES as SUPPLIER_ORDER_CODES
 from engine.network.types import BINDING
 from engine.policy.types import F64, I64, Cells, Options, Targets, Texts
@@ -29,7 +30,7 @@ OWN_RULES: Mapping[str, str] = MappingProxyType(
 )
 """What bound a cell's own decision (`Targets.binding`) to the rule that is told."""
 
-RULES = tuple(dict.fromkeys((*BINDING.values(), *OWN_RULES.values())))
+RULES = tuple(dict.fromkeys((*BINDING.values(), *OWN_RULES.values(), KEPT_AS_PLANNED)))
 REASON_CODES = (
     *(f"{kind}-{rule}" for kind in ("order", "transfer") for rule in RULES),
     *("stock-ordered", "stock-enough", "stock-held-back"),
