@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.network.decide import Decision
+from engine.network.decision import Decision
 from engine.network.expected import SampleCost, cost_changes
 from engine.network.formulate import take_lots, trips_of
 from engine.network.parts import part_of

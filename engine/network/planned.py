@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from engine.forecast.summary import quantile_column
-from engine.network.decide import Decision
+from engine.network.decision import Decision
 from engine.network.follow import Followed, LaterOrders, follow, later_orders
 from engine.network.steady import Steady
 from engine.network.tiers import with_arrivals

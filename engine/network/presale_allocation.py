@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from engine.network.decide import Decision
+from engine.network.decision import Decision
 from engine.network.presale import Presale
 from engine.network.presale_paths import PresalePaths
 from engine.network.types import Network

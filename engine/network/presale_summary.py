@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engine.network.decide import Decision
+from engine.network.decision import Decision
 from engine.network.presale import Presale
 from engine.network.presale_allocation import (
     SHORT,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.messages import Message
-from engine.network.decide import Decision
+from engine.network.decision import Decision
 from engine.network.expected import SampleCost, cost_changes
 from engine.network.tiers import with_arrivals
 from engine.network.types import Network

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.network.decide import Decision, priced_cells
+from engine.network.decision import Decision
 from engine.network.expected import SampleCost, cost_changes
+from engine.network.help import priced_cells
 from engine.network.tiers import TierDemand
 from engine.network.types import Network
 from engine.plan.lines import option_line_ids

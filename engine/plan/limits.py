@@ -17,7 +17,7 @@ import pandas as pd
 from engine.limits.problem import Curves, Lanes, Purchases, ScarceProblem, Use
 from engine.limits.solve import ScarceParams, ScarceSolution, solve_scarce
 from engine.messages import Message
-from engine.network.decide import Curbed
+from engine.network.decision import Curbed
 from engine.network.params import LimitParams
 from engine.network.types import BINDING, BUDGET, SITE_CAPACITY, SUPPLIER_CAPACITY, Network
 from engine.plan.ladders import Ladders

@@ -16,7 +16,9 @@ from engine.forecast.summary import forecast_table
 from engine.forecast.types import Fitted, SamplePaths
 from engine.messages import Message
 from engine.network.alternatives import alternatives
-from engine.network.decide import Curbed, Decision, priced_cells, solve_network
+from engine.network.decide import solve_network
+from engine.network.decision import Curbed, Decision
+from engine.network.help import priced_cells
 from engine.network.open_changes import open_changes
 from engine.network.open_orders import OpenLines
 from engine.network.planned import planned_lines, projected_cells, projection_rows

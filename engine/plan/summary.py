@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.demand.on_offer import on_offer
 from engine.demand.panel import DemandPanel
-from engine.network.decide import Decision
+from engine.network.decision import Decision
 from engine.network.tiers import with_arrivals
 from engine.network.types import Network
 from engine.plan.exposure import SalesFacts, facts_of_cells, next_arrival, sales_facts, shortage_before

@@ -12,7 +12,7 @@ from engine.config import PlanConfig
 from engine.demand.calendar import Calendar
 from engine.network import planned
 from engine.network.build import build_network
-from engine.network.decide import UNCOUPLED, Decision
+from engine.network.decision import UNCOUPLED, Decision
 from engine.network.parts import network_parts
 from engine.network.planned import planned_lines, projected_cells, projection_rows
 from engine.network.tiers import tier_demand, with_sends

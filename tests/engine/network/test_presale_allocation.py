@@ -16,7 +16,7 @@ from engine.demand.build import choose_calendar, demand_keys
 from engine.demand.calendar import Calendar
 from engine.forecast.streams import Streams
 from engine.network.build import build_network
-from engine.network.decide import UNCOUPLED, Decision
+from engine.network.decision import UNCOUPLED, Decision
 from engine.network.params import PresaleParams
 from engine.network.parts import network_parts
 from engine.network.presale import presale_demand

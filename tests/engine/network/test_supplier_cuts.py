@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.network.decide import Curbed, solve_network
+from engine.network.decide import solve_network
+from engine.network.decision import Curbed
 from engine.network.params import NetworkParams
 from engine.network.tiers import tier_demand
 from engine.plan.supplier_table import supplier_orders_table

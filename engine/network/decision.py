@@ -1,0 +1,68 @@
+"""What is decided today, and what holds it below that: the results of `engine.network.decide`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.network.presale_paths import NO_PRESALES, PresalePaths
+from engine.network.supplier_types import SupplierOrders, no_orders
+from engine.plan.types import SolveReport
+from engine.policy.types import F64, Scenarios, Texts
+
+UNCOUPLED = SolveReport("uncoupled", 0.0, 0.0, 0.0, {"parts": 0, "rounds": 0, "cuts": 0, "nodes": 0})
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is ordered and moved today.
+
+    Parameters
+    ----------
+    units
+        Units of every option, shape (m,).
+    rule
+        What decided them, one of `BINDING`'s names, shape (m,).
+    cost_of_waiting
+        Expected cost with an option's units left out less that as decided, until its cell's next primary order arrives
+        (`engine.network.expected.cost_without`), shape (m,); 0 for unused options, below 0 where a target asks for
+        more than saves money.
+    cycle_service, fill_rate
+        What each cell reaches over the interval of its primary option, shape (n,); NaN without one.
+    demand
+        The scenarios with what is sent today as demand at the givers.
+    report
+        How the coupled problem was solved.
+    later
+        The same without what is sent today: own demand, and what fed cells order later.
+    presales
+        What of ``later`` is presales.
+    supplier_orders
+        What the terms of suppliers did to the orders that they concern.
+    fresh
+        Units without the older plan: what is decided, but for what was kept as that plan meant it, shape (m,); None
+        where there is no such plan.
+    """
+
+    units: F64
+    rule: Texts
+    cost_of_waiting: F64
+    cycle_service: F64
+    fill_rate: F64
+    demand: Scenarios
+    report: SolveReport
+    later: Scenarios
+    presales: PresalePaths = NO_PRESALES
+    supplier_orders: SupplierOrders = field(default_factory=no_orders)
+    fresh: F64 | None = None
+
+
+@dataclass(frozen=True)
+class Curbed:
+    """Purchases that limits shared with other items hold below what was decided.
+
+    ``units`` of every option, shape (m,); ``rule``: the name in `BINDING` of what bound them, "" for options that are
+    not curbed.
+    """
+
+    units: F64
+    rule: Texts
