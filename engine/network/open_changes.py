@@ -8,7 +8,7 @@ sell. The proposals are messages: targets and orders of the plan count on open o
 - Nothing is done to a line due within ``frozen_days``, and no line is moved to a day within them, by more than
   ``advance_days`` forward, to a day that the place does not receive, or beyond the arrival of the next order.
 - Units proposed are feasible ones of the line's link (its lots, at most ``increase_share`` more than now, and at most
-  what the place may hold), or none.
+  what the place may hold), or none. More of a perishable is not proposed: what expires is not costed here.
 - A line due only when the next order arrives, or later, may be advanced; the rest is judged once it is nearer.
 - A change must save `OpenOrderParams.least_gain` and the least share of the line's value. Of those that do, the best
   is proposed; a new date rather than new units where these save no more than that threshold on top.
@@ -212,13 +212,15 @@ def _lines(some: OpenLines, cell: I64, world: _World, network: Network, params: 
     decided = world.arriving if world.arriving.ndim == 2 else world.arriving.mean(axis=1)
     room = np.maximum(cells.max_stock[cell] - cells.net[cell] - inbound - decided[cell].sum(axis=1), 0.0)
     until = world.horizon.until[cell, 0]
+    perishes = np.isfinite(network.sellable_days[some.cell])
+    more = np.where(perishes, 0.0, np.minimum(room, params.increase_share * some.units))
     return _Lines(
         cell=cell,
         bucket=np.minimum(some.bucket, network.horizon),
         units=some.units,
         until=until,
         allowed=_allowed(some, until, network, params),
-        lots=feasible.capped(some.units + np.minimum(room, params.increase_share * some.units)),
+        lots=feasible.capped(some.units + more),
         extra=of_link(price_above_cost(network.cells, options), 0.0),
         threshold=np.maximum(params.least_gain, params.least_share * value),
     )

@@ -73,6 +73,9 @@ def fill_order(lines: SupplierLines, terms: FillTerms, given: tuple[float, float
         unreached.append("value")
     if float((lines.units(high) * lines.volume).sum()) < volume - _SLACK:
         unreached.append("volume")
+    if not high.any():
+        # All of the order is decided elsewhere: second sources, or lines that may take nothing.
+        return Filled(lines.asked, float(lines.cost(lines.asked).sum()), tuple(unreached))
     reachable = FillTerms(
         0.0 if "value" in unreached else value, 0.0 if "volume" in unreached else volume, terms.container
     )

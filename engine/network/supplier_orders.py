@@ -41,9 +41,13 @@ from engine.network.supplier_types import (
 from engine.network.tiers import with_arrivals
 from engine.network.types import BINDING, CONTAINER, ORDER_COST, PRICE_BREAK, SUPPLIER_MINIMUM, Network
 from engine.policy.aims import daily_demand
+from engine.policy.targets import stock_targets
 from engine.policy.types import F64, I64, Bools, Scenarios, StockRule, Targets
 
 _TIE = 1e-9
+
+LONGEST_DAYS = 365.0
+"""Under a target no terms make an order last longer than this beyond what is needed; a least cost weighs it itself."""
 
 
 def supplier_orders(
@@ -68,10 +72,15 @@ def supplier_orders(
         return SupplierDecision(units, changed_by, no_orders())
     given = np.where(network.options.primary, 0.0, units)
     cells = with_arrivals(network.cells, network.options, given)
-    asks = _Asks(network, numbers, supplier_lines(network, cells, scenarios, rule, numbers, units), given)
-    lines = asks.lines
+    # What is needed once help has come and fed cells have been granted theirs.
+    now = stock_targets(cells, network.options, scenarios, rule) if (numbers.order_cost > 0).any() else targets
+    daily = daily_demand(cells, scenarios.paths, rule)
+    lines = supplier_lines(network, cells, scenarios, rule, numbers, units)
+    if rule.objective != "cost":
+        lines = _of_use(lines, network, now, daily)
+    asks = _Asks(network, numbers, lines, given)
     at_breaks = _at_breaks(lines, rule)
-    ahead = _ahead(asks, at_breaks, targets, daily_demand(cells, scenarios.paths, rule), most_periods)
+    ahead = _ahead(asks, at_breaks, now, daily, most_periods)
     filled = _filled(asks, ahead)
     waits = _waits(asks, at_breaks, ahead, filled) if rule.objective == "cost" else np.zeros(numbers.n_orders, bool)
     count = np.where(waits[lines.order], 0, filled.count)
@@ -85,6 +94,18 @@ def supplier_orders(
     )
     changed_by[lines.option] = np.array([*BINDING.values(), ""], dtype=object)[code]
     return SupplierDecision(decided, changed_by, _told(asks, decided, ahead, filled, waits))
+
+
+def _of_use(lines: SupplierLines, network: Network, targets: Targets, daily: F64) -> SupplierLines:
+    """Return the lines with no more lots than are needed now and sell in `LONGEST_DAYS` more.
+
+    What is asked for, and the smallest lot, remain possible. A minimum or a container that would need more is told as
+    out of reach, since more likely it is mistaken.
+    """
+    size, at = lines.lots.size, np.searchsorted(targets.option, lines.option)
+    wish = targets.raw_units[at] + LONGEST_DAYS * daily[network.options.cell[lines.option]]
+    of_use = np.maximum(np.ceil(wish / size), np.maximum(lines.asked, lines.lots.least))
+    return replace(lines, lots=lines.lots.capped(of_use * size))
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,8 @@ def cell_terms(
     shortage = _first_given(number(pairs, "shortage_cost"), number(items, "shortage_cost"))
     shortage = fill(shortage, np.maximum(unit_price - unit_cost, 0.0), "assumed-shortage-cost")
     holding, shortage = _money_without_prices(config, keys, (holding, shortage, unit_price), fill)
+    if config.targets.objective == "cost":
+        notes.extend(counted("shortage-costs-nothing", keys, shortage == 0))
     backorder = number(items, "backorder_cost")
     if config.demand.unmet == "backordered":
         backorder = fill(

@@ -15,10 +15,14 @@ from engine.plan.lines import option_line_ids
 from engine.policy.cost import own_horizon
 from engine.policy.interval_cost import price_above_cost
 from engine.policy.lots import lots
+from engine.policy.price_lines import PriceLines
 from engine.policy.types import F64, I64, Days, StockRule, Targets, Texts
 
 N_STEPS = 8
 """Quantities at which a purchase is valued besides none; between them its worth is read off straight lines."""
+
+_ASKED_FOR = 1e-6
+"""Money per unit that a lot saves at the least, since it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ class Ladders:
     units, size, least
         Units decided; units of a lot, and the least lots.
     money, volume
-        Price and volume of a unit.
+        Price of a unit at the units decided, and its volume.
+    prices
+        What other units are paid for.
     ends, value
         What units save, as in `engine.limits.problem.Curves`, shape (K, r).
     held_at, held_volume
@@ -51,6 +57,7 @@ class Ladders:
     size: F64
     least: F64
     money: F64
+    prices: PriceLines
     volume: F64
     ends: F64
     value: F64
@@ -64,8 +71,8 @@ def ladders(
     """Return what the purchases of a part save until their cells' next orders arrive, each with all else as decided.
 
     Unmet demand is priced as `engine.network.decide` prices it: under a service target, at what the target implies. A
-    lot that saves nothing by that price is still asked for by its target, so it counts as saving nothing, not as a
-    loss.
+    lot that saves nothing by that price is still asked for by its target, so it counts as saving next to nothing: it is
+    the first to be cut where a limit binds, and stays where none does.
     """
     targets, decision = decided
     cells, options = network.cells, network.options
@@ -82,10 +89,13 @@ def ladders(
     horizon = own_horizon(cells, options, decision.later, rule)
     cost = SampleCost(cells, options, decision.later, horizon, rule, np.arange(options.n_options))
     lacks = np.array([cost_changes(cost, decision.units, rows, at - units) for at in points])
-    worth = lacks[0] - lacks - price_above_cost(cells, options)[rows] * points
+    prices = network.prices.take(rows)
+    # What breaks change in the price of the link.
+    changed = np.nan_to_num(prices.paid(points.T).T - options.unit_cost[rows] * points)
+    worth = lacks[0] - lacks - price_above_cost(cells, options)[rows] * points - changed
     step = np.diff(points, axis=0)
     value = np.divide(np.diff(worth, axis=0), step, out=np.full(step.shape, np.inf), where=step > 0)
-    value = np.maximum(np.minimum.accumulate(value, axis=0), 0.0)
+    value = np.maximum(np.minimum.accumulate(value, axis=0), _ASKED_FOR)
     end = np.full((1, len(rows)), np.inf)
     return Ladders(
         option=rows,
@@ -97,7 +107,8 @@ def ladders(
         units=units,
         size=rules.size,
         least=least.astype(np.float64),
-        money=options.unit_cost[rows],
+        money=prices.paid(units) / units,
+        prices=prices,
         volume=network.volume[cell],
         ends=np.vstack([points[1:], end]),
         value=np.vstack([value, np.zeros_like(end)]),

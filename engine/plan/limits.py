@@ -22,6 +22,7 @@ from engine.network.params import LimitParams
 from engine.network.types import BINDING, BUDGET, SITE_CAPACITY, SUPPLIER_CAPACITY, Network
 from engine.plan.ladders import Ladders
 from engine.plan.tables import empty_table, plan_table
+from engine.policy.price_lines import PriceLines
 from engine.policy.types import F64, I64, Bools, Days, Texts
 from engine.tables import Tables
 
@@ -89,23 +90,34 @@ def share_limits(limits: SharedLimits | None, parts: Sequence[Ladders | None], n
     if limits is None or not known:
         return Shared(nothing, {name: empty_table(name) for name in ("limits", "next_best")}, ())
     rows = _Rows.of(known)
-    frame, uses = _resources(limits, rows, known)
+    frame, uses = _resources(limits, rows, known, rows.columns["money"])
     bound = frame["bound"].to_numpy(dtype=np.float64)
     problem = _problem(rows, uses, bound)
     asked = problem.used(rows.lots[None, :], np.zeros((0, rows.n)))
     notes = [Message("site-room-at-landing", {"count": len(limits.volume)})] if limits.volume else []
-    if (asked <= bound + _SLACK * np.maximum(1.0, bound)).all():
+    exceeded = asked > bound + _SLACK * np.maximum(1.0, bound)
+    if not exceeded.any():
         return Shared(
             nothing,
             {"limits": _limits_table(frame, asked, asked, 0.0 * bound), "next_best": empty_table("next_best")},
             tuple(notes),
         )
     found = solve_scarce(problem, ScarceParams())
+    if rows.paid(found.lots[0]) > limits.budget + _SLACK * max(1.0, limits.budget):
+        # Fewer units can cost more each: with every line at its dearest price the budget surely holds.
+        problem = _problem(rows, _resources(limits, rows, known, rows.dearest)[1], bound)
+        found = solve_scarce(problem, ScarceParams())
     granted = found.lots[0]
     used = problem.used(found.lots, found.moved)
+    if np.isfinite(limits.budget):
+        used[frame["limit"].to_numpy(dtype=object) == BINDING[BUDGET]] = rows.paid(granted)
     cut = granted < rows.lots
     names = _binding(frame, uses, found, (used, bound), cut)
-    values = {"count": int(cut.sum()), "gap": found.gap, "limits": int((used > 0.999 * bound).sum())}
+    values = {
+        "count": int(cut.sum()),
+        "gap": found.gap,
+        "limits": int(exceeded.sum()),
+    }
     notes.append(Message("limits-shared", values))
     tables = {
         "limits": _limits_table(frame, asked, used, found.prices),
@@ -121,13 +133,27 @@ class _Rows:
     columns: Mapping[str, Any]
     lots: F64
     n: int
+    prices: tuple[PriceLines, ...]
 
     @classmethod
     def of(cls, parts: Sequence[Ladders]) -> _Rows:
         names = ("line_id", "item_id", "source_id", "location_id", "order_date")
         numbers = ("units", "size", "least", "money", "volume", "ends", "value")
         columns = {name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names + numbers}
-        return cls(columns, np.rint(columns["units"] / columns["size"]), len(columns["units"]))
+        lots = np.rint(columns["units"] / columns["size"])
+        return cls(columns, lots, len(lots), tuple(part.prices for part in parts))
+
+    def paid(self, lots: F64) -> float:
+        """Return what so many lots of every purchase cost together; one without a price costs nothing."""
+        counts = np.cumsum([len(one.start) for one in self.prices])[:-1]
+        parts = zip(self.prices, np.split(lots * self.size, counts), strict=True)
+        return float(sum(np.nansum(prices.paid(units)) for prices, units in parts))
+
+    @property
+    def dearest(self) -> F64:
+        """The highest price of a unit of every purchase, shape (n,)."""
+        each = [np.where(np.isfinite(one.start), one.price, -np.inf).max(axis=1) for one in self.prices]
+        return np.concatenate(each)
 
     @property
     def size(self) -> F64:
@@ -135,14 +161,19 @@ class _Rows:
         return size
 
 
-def _resources(limits: SharedLimits, rows: _Rows, parts: Sequence[Ladders]) -> tuple[pd.DataFrame, tuple[Use, ...]]:
-    """Return the limits, one a row (limit, place_id, from_date, bound), and what of them each purchase uses."""
+def _resources(
+    limits: SharedLimits, rows: _Rows, parts: Sequence[Ladders], money: F64
+) -> tuple[pd.DataFrame, tuple[Use, ...]]:
+    """Return the limits, one a row (limit, place_id, from_date, bound), and what of them each purchase uses.
+
+    ``money``: price of a unit of each.
+    """
     found: list[tuple[str, str, np.datetime64, float]] = []
     uses = []
     columns = rows.columns
     if np.isfinite(limits.budget):
         found.append((BINDING[BUDGET], "", limits.as_of, limits.budget))
-        uses.append(_use(np.where(columns["money"] > 0, 0, -1), columns["money"]))
+        uses.append(_use(np.where(money > 0, 0, -1), money))
     week = _mondays(columns["order_date"])
     pairs = list(zip(columns["source_id"].tolist(), week, strict=True))
     number = {}

@@ -22,7 +22,9 @@ from engine.errors import DataError
 from engine.execution import Run
 from engine.messages import Message
 from engine.network.parts import NetworkPart
+from engine.network.shelf_life import within_shelf_life
 from engine.network.terms import align, counted, own_targets
+from engine.network.tiers import tier_demand
 from engine.network.types import Network
 from engine.plan.part import PartWork, draw, stock_rule
 from engine.plan.tables import empty_table, plan_table
@@ -158,7 +160,9 @@ def part_curves(work: MixWork) -> MixCurves:
     rule = stock_rule(network, work.part.config)
     scenarios, _, _ = draw(work.part, rule)
     takes_part = _seated(network) & (worth.weight > 0)
-    options = network.options
+    every = tier_demand(network, scenarios, rule).all_orders(network.options)
+    # Perishables are promised no more than may be ordered of them.
+    options = within_shelf_life(network, every, rule)[0].options
     rows = np.flatnonzero(options.primary & takes_part[options.cell])
     cell = options.cell[rows]
     seats = Seats(rows, worth.weight[cell], worth.unit_value[cell], worth.held[cell])

@@ -40,6 +40,7 @@ from engine.plan.open_order_lines import open_order_changes
 from engine.plan.summary import CellSummary, summarise, weekly_classes
 from engine.plan.supplier_table import supplier_orders_table
 from engine.plan.tables import empty_table
+from engine.plan.told import part_notes
 from engine.plan.types import SolveReport
 from engine.policy.cost import cost_of_orders, own_horizon
 from engine.policy.interval_cost import price_above_cost
@@ -126,7 +127,7 @@ def plan_part(work: PartWork) -> PartResult:
     tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule, steady)
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))
     most = projected_cells(network, decision, ALTERNATIVE_CELLS)
-    options = alternatives(network, decision, rule, most)
+    options = alternatives(today, decision, rule, most)
     tables["alternatives"] = alternative_lines(options, network, rule.objective)
     tables["open_order_changes"] = _open_order_changes(work, demand, decision, rule)
     tables["presale_allocations"] = presale_allocations(work.presale, network, decision, SCOPE)
@@ -139,7 +140,7 @@ def plan_part(work: PartWork) -> PartResult:
         solve=decision.report,
         summary=summarise(work.panel, work.series, network, decision, config.alerts),
         curves=build_curves(network.cells, network.options, every, rule),
-        notes=tuple(notes),
+        notes=(*notes, *part_notes(today, rule, targets, decision)),
         ladders=ladders(SCOPE, network, demand, rule, (targets, decision)) if work.limited else None,
         kept=kept_today(network, decision, rule),
     )

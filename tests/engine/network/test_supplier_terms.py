@@ -176,3 +176,31 @@ def test_breaks_that_say_nothing_are_told():
     # The price of all units changes at ten; without a kind that is what a break means.
     assert network.prices.paid(np.array([9.0])).tolist() == [36.0]
     assert network.prices.paid(np.array([10.0])).tolist() == [30.0]
+
+
+@pytest.mark.parametrize("objective", ["cost", "cycle_service"])
+def test_an_order_of_second_sources_alone_keeps_what_was_decided(objective):
+    rows = frame(
+        "item_id source_id location_id lead_time_days review_period_days order_multiple unit_cost preference",
+        ("A", "S", "W", 5.0, 7.0, 1.0, 4.0, 1), ("A", "F", "W", 1.0, 7.0, 1.0, 4.1, 2),
+    )  # fmt: skip
+    network = world(
+        objective, 1, supply_rows=rows, suppliers=pd.DataFrame([{"source_id": "F", "container_volume": 10.0}])
+    )
+    decision = decide(network, scenarios_of(network, [5.0]), objective)[0]
+    helped = decision.units[network.options.source_id == "F"]
+    assert helped[0] > 0
+    told = decision.supplier_orders
+    assert told.source_id.tolist() == ["F"]
+    assert told.units.tolist() == helped.tolist()
+
+
+@pytest.mark.parametrize("terms", [{"min_order_value": 1e9}, {"container_volume": 1e6}])
+def test_terms_far_beyond_use_buy_no_more_than_sells_in_a_year(terms):
+    network = world("cycle_service", 2, terms=terms)
+    decision = decide(network, scenarios_of(network, [4.0, 2.0]), "cycle_service")[0]
+    # And what is needed now, for twelve days and a buffer.
+    assert (decision.units <= np.array([4.0, 2.0]) * (365 + 48)).all()
+    assert (decision.units > 0).all()
+    if "min_order_value" in terms:
+        assert decision.supplier_orders.status.tolist() == ["below-minimum"]

@@ -193,3 +193,52 @@ def test_a_cut_line_tells_what_it_needed(tight: Plan) -> None:
         values = json.loads(text)
         assert values["units"] == units
         assert values["need"] > units - 2
+
+
+def test_a_line_that_no_limit_binds_is_not_cut_though_it_saves_nothing() -> None:
+    """What a minimum stock asks for saves next to nothing, and is asked for all the same."""
+    floors = [(f"I{item}", site, 30.0) for item in range(N_ITEMS) for site in ("E", "W")]
+    kept = pd.DataFrame(floors, columns=["item_id", "location_id", "min_stock"])
+    weeks = pd.DataFrame({"source_id": ["S", "T"], "capacity_units_per_week": [60.0, None]})
+    free = plan_of(item_locations=kept).tables["orders"].set_index("line_id")
+    held = plan_of(budget=1e9, suppliers=weeks, item_locations=kept).tables["orders"].set_index("line_id")
+    other = free.index[free["source_id"] == "T"]
+    assert len(other) > 0
+    pd.testing.assert_series_equal(held["units"].reindex(other), free["units"].reindex(other))
+    assert held.loc[held["source_id"] == "S", "units"].sum() <= 60
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.5])
+def test_a_budget_holds_for_what_breaks_make_of_prices(factor: float) -> None:
+    breaks = pd.DataFrame(
+        {
+            "item_id": [f"I{item}" for item in range(N_ITEMS)],
+            "source_id": np.where(np.arange(N_ITEMS) < 3, "S", "T"),
+            "min_units": 2.0,
+            "unit_cost": (2.0 + np.arange(N_ITEMS)) * factor,
+            "kind": "all_units",
+        }
+    )
+    asked = float(plan_of(price_breaks=breaks).tables["orders"]["value"].sum())
+    enough = plan_of(budget=1.2 * asked, price_breaks=breaks)
+    assert float(enough.tables["orders"]["value"].sum()) == pytest.approx(asked)
+    assert enough.tables["limits"]["asked"].tolist() == pytest.approx([asked])
+    held = plan_of(budget=0.4 * asked, price_breaks=breaks)
+    paid = float(held.tables["orders"]["value"].sum())
+    assert 0.2 * asked < paid <= 0.4 * asked + 1e-6
+    assert held.tables["limits"]["used"].tolist() == pytest.approx([paid])
+
+
+def test_orders_below_a_minimum_and_targets_out_of_reach_are_told() -> None:
+    terms = pd.DataFrame({"source_id": ["S", "T"], "min_order_value": [1e9, None]})
+    told = {
+        row.assumption_code: row.assumption_values
+        for row in plan_of(suppliers=terms).tables["assumptions"].itertuples()
+    }
+    assert '"first": "S to E"' in told["orders-below-minimum"]
+    assert "targets-out-of-reach" not in told
+    one = frames()["supply"].assign(max_order_units=2.0)
+    told = {
+        row.assumption_code: row.assumption_values for row in plan_of(supply=one).tables["assumptions"].itertuples()
+    }
+    assert "targets-out-of-reach" in told
