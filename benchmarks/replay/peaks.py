@@ -113,7 +113,7 @@ def forecast(peak: Peak) -> pd.DataFrame:
 
 def by_week(rows: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
     """Return units by pair, one column a week after ``first``, of the four weeks from then on."""
-    week = (rows["date"] - first).dt.days // WEEK
+    week = (pd.to_datetime(rows["date"]) - first).dt.days // WEEK
     inside = (week >= 0) & (week < N_WEEKS)
     table = (
         rows[inside].assign(week=week[inside]).pivot_table(index=KEYS, columns="week", values="units", aggfunc="sum")
