@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from engine.demand.on_offer import on_offer
 from engine.demand.panel import DemandPanel
 from engine.forecast.backtest import actuals_after, score_intervals
 from engine.forecast.streams import Streams
@@ -79,16 +80,17 @@ def shared_spread(chain: SaleChain, panel: DemandPanel, backs: Ints, horizon: in
     At each cutoff all sales that came are set against all that were expected; what chance explains is taken off,
     and what is left is drawn towards `SPREAD_USUAL`.
     """
-    evidence = read_evidence(panel.take(evenly(panel.n_series, SPREAD_SERIES)))
+    part = panel.take(evenly(panel.n_series, SPREAD_SERIES))
     seen = []
     for back in backs:
         first = panel.calendar.n_history - int(back)
-        state = chain.ahead(evidence.until(first))
-        expected, came = np.zeros(len(evidence.sold)), np.zeros(len(evidence.sold))
+        past = part.cut(int(back))
+        state, offer = chain.ahead(read_evidence(past)), on_offer(past)
+        expected, came = np.zeros(part.n_series), np.zeros(part.n_series)
         for t in range(first, first + horizon):
-            full = evidence.share[:, t] >= 1
+            full = offer[:, t] & (part.available[:, t] >= 1)
             expected += np.where(full, (state * chain.rate[:, None]).sum(axis=0), 0)
-            came += full & evidence.sold[:, t]
+            came += full & (part.units[:, t] > 0)
             state = chain.next(state)
         off = np.log((came.sum() + 0.5) / (expected.sum() + 0.5))
         seen.append(off**2 - ((came - expected) ** 2).sum() / (expected.sum() + 0.5) ** 2)

@@ -17,7 +17,9 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from sklearn import config_context
 from sklearn.linear_model import PoissonRegressor
+from sklearn.metrics import make_scorer, mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV, GroupKFold
 
 from engine.demand.calendar import Bucket
@@ -161,14 +163,16 @@ def _fitted(
     """Return the columns with their effects, and how sure these are."""
     if not columns:
         return (), ()
-    search = GridSearchCV(
-        PoissonRegressor(max_iter=1000, tol=1e-5),
-        {"alpha": list(PENALTIES)},
-        scoring="neg_mean_poisson_deviance",
-        cv=data.folds,
-    )
     design = sparse.hstack(values, format="csr")
-    search.fit(design, data.demand, sample_weight=data.exposure)
+    # Scores weigh cells as the fit does: else series that hardly sell would choose the penalty.
+    with config_context(enable_metadata_routing=True):
+        search = GridSearchCV(
+            PoissonRegressor(max_iter=1000, tol=1e-5).set_fit_request(sample_weight=True),
+            {"alpha": list(PENALTIES)},
+            scoring=make_scorer(mean_poisson_deviance, greater_is_better=False).set_score_request(sample_weight=True),
+            cv=data.folds,
+        )
+        search.fit(design, data.demand, sample_weight=data.exposure)
     best = search.best_estimator_
     learnt = tuple(replace(c, effect=effect) for c, effect in zip(columns, best.coef_.tolist(), strict=True))
     cells = Cells(design, data.units, data.exposure * best.predict(design), data.exposure, data.row, data.bucket)

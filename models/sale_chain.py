@@ -56,10 +56,6 @@ class Evidence:
         """Return the evidence of some series."""
         return Evidence(self.sold[rows], self.share[rows])
 
-    def until(self, bucket: int) -> Evidence:
-        """Return the evidence before a bucket."""
-        return Evidence(self.sold[:, :bucket], self.share[:, :bucket])
-
 
 @dataclass(frozen=True)
 class SaleChain:

@@ -95,7 +95,6 @@ def outcome(world: World, moves: F64) -> Outcome:
     What a site lacks on the first day is then sent by sites with units to spare, over the quickest lanes first; what no
     site has waits for an order placed today.
     """
-    there = np.maximum(world.stock - moves.sum(axis=2) - world.ordinary, 0.0)
     in_time = np.where(world.lanes.days <= world.ship_bucket, moves, 0.0)
     there = np.maximum(world.stock + in_time.sum(axis=1) - moves.sum(axis=2) - world.ordinary, 0.0)
     local = np.minimum(there, world.final)

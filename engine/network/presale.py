@@ -29,7 +29,7 @@ from engine.network.presale_lines import (
 )
 from engine.network.presale_shares import historical_shares
 from engine.network.types import Network
-from engine.policy.types import F32, F64, I64
+from engine.policy.types import F64, I64
 from engine.tables import Tables
 
 _LEAST_SPREAD = 1e-9  # a gamma law tighter than this is a constant
@@ -107,13 +107,6 @@ class Presale:
         whole = self.rows["whole"].to_numpy(np.bool_)
         units[whole] = np.ceil(units[whole] - _NOISE)
         return np.asarray(units, dtype=np.float64)
-
-    def add_to(self, paths: F32) -> None:
-        """Add the demand to ``paths``, shape (n_cells, n_paths, horizon), in place; beyond its horizon nothing."""
-        units = self.sample(paths.shape[1]).astype(np.float32)
-        cell, bucket = self.rows["cell"].to_numpy(np.int64), self.rows["bucket"].to_numpy(np.int64)
-        for row in np.flatnonzero(bucket < paths.shape[2]).tolist():
-            paths[cell[row], :, bucket[row]] += units[row]
 
     def _factors(self, n_paths: int) -> dict[tuple[str, str], F64]:
         """Return the gamma factors of presales (item "") and of items in them, each of shape (n_paths,)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from engine.network.formulate import trips_of
 from engine.network.presale import Presale
 from engine.network.types import Network
 from engine.policy.types import F64, I64
@@ -15,9 +16,9 @@ _NOISE = 1e-6
 def historical_moves(presale: Presale, network: Network, needs: pd.DataFrame, ordinary: F64, bought: F64) -> F64:
     """Return units of today's lanes, shape (m,), that place presales by the historical share of each site.
 
-    Of every item all that its presales need on the first day of shipping is divided by share. Sites that hold less
-    than their part get what is missing from those that hold more, over the lanes that land by then, the one with the
-    lowest cost of a unit first, then of a trip.
+    Of every item all that its presales need, the later ones too, is divided by share for the first day of shipping.
+    Sites that hold less than their part get what is missing from those that hold more, over the lanes that land by
+    then, the one with the lowest cost of a unit, its trip included, first; a trip carries no more than its volume.
 
     Parameters
     ----------
@@ -33,9 +34,8 @@ def historical_moves(presale: Presale, network: Network, needs: pd.DataFrame, or
     cells, options = network.cells, network.options
     share = np.zeros(cells.n_cells)
     share[presale.shares["cell"].to_numpy(np.int64)] = presale.shares["share"].to_numpy(np.float64)
-    trip = np.zeros(options.n_options)
-    lane = options.lane >= 0
-    trip[lane] = network.lanes["trip_cost"].to_numpy(np.float64)[options.lane[lane]]
+    trip, room, trip_cost = trips_of(network)
+    volume = network.volume[options.cell]
     size = np.where(options.multiple > 0, options.multiple, cells.step[options.cell])
     units = np.zeros(options.n_options)
     for item, rows in needs.groupby("item_id", sort=True):
@@ -52,16 +52,18 @@ def historical_moves(presale: Presale, network: Network, needs: pd.DataFrame, or
         )
         while len(ways):
             sent = np.array([units[options.origin_cell == at].sum() for at in giver])
-            most = np.minimum.reduce([missing[cell], spare[giver], held - sent, options.max_units[ways]])
+            fits = np.divide(room[trip[ways]], volume[ways], out=np.full(len(ways), np.inf), where=volume[ways] > 0)
+            most = np.minimum.reduce([missing[cell], spare[giver], held - sent, options.max_units[ways], fits])
             moved = np.floor(most / size[ways] + _NOISE) * size[ways]
             can = (moved > 0) & (moved >= options.min_units[ways]) & (units[ways] == 0)
             if not can.any():
                 break
-            price = np.where(can, options.unit_cost[ways] + trip[ways] / np.where(can, moved, 1.0), np.inf)
+            price = np.where(can, options.unit_cost[ways] + trip_cost[trip[ways]] / np.where(can, moved, 1.0), np.inf)
             best = int(np.argmin(price))
             units[ways[best]] = moved[best]
             missing[cell[best]] -= moved[best]
             spare[giver[best]] -= moved[best]
+            room[trip[ways[best]]] -= moved[best] * volume[ways[best]]
     return units
 
 

@@ -222,6 +222,16 @@ def test_new_sizes_weigh_more_where_they_foretell_better_than_own_ones():
     assert choose_weights(twice, weeks(doubled), backs).new == 5.0
 
 
+def test_series_that_die_after_a_cutoff_were_still_expected_to_sell_there():
+    chain = SaleChain(np.array([0.5]), np.ones(1), np.ones((1, 1)))
+    sold = np.random.default_rng(8).random((400, 60)) < 0.5
+    sold[:200, 40:] = False
+    dying = replace(weeks(sold), dormant_buckets=20)
+    # At week 40 none was dormant: half of what is expected comes, so the log odds are off by log(2).
+    expected = np.sqrt((np.log(2) ** 2 + 2 * 0.05**2) / 3)
+    assert shared_spread(chain, dying, np.array([20]), 20) == pytest.approx(expected, rel=0.05)
+
+
 def test_a_shock_that_all_series_shared_widens_all_paths_together():
     chain = SaleChain(np.array([0.2]), np.ones(1), np.ones((1, 1)))
     generator = np.random.default_rng(7)

@@ -15,7 +15,8 @@ from engine.network.presale_paths import PresalePaths
 from engine.network.presale_summary import presale_summary
 from engine.plan.tables import empty_table
 from engine.policy.types import Scenarios, StockRule
-from tests.engine.network.presale_world import DAY, Decided, world
+from engine.tables import Tables
+from tests.engine.network.presale_world import DAY, Decided, frames, world
 
 LANES = [
     ("TOWN", "CITY", 2.0, 0.4, 50.0),
@@ -54,6 +55,20 @@ def test_a_city_short_before_a_festival_gets_just_what_it_lacks_from_the_cheaper
         "waiting_days_historical": pytest.approx(39 * 540 / 1600), "move_cost": pytest.approx(350.0),
         "move_cost_historical": pytest.approx(134.0),
     }  # fmt: skip
+
+
+def test_a_split_by_history_sends_no_more_than_a_trip_carries():
+    given = frames(
+        {"city": 1500, "town": 100}, {"CITY": 800.0, "TOWN": 2000.0, "VILLAGE": 900.0}, LANES,
+        inbound=[("CITY", 100.0, "2025-11-10")],
+    )  # fmt: skip
+    given["lanes"]["trip_capacity_volume"] = 50.0
+    given["items"]["volume"] = 1.0
+    found = Decided(Tables.of(given), UNTIL_THEN)
+    [row] = presale_summary(found.presale, found.network, found.decision, empty_table("planned")).to_dict("records")
+    # Of the 210 pairs that the city would get, the town sends 50 (50 + 20) and then the village 50 (200 + 15).
+    assert row["share_local_historical"] == pytest.approx(950 / 1600)
+    assert row["move_cost_historical"] == pytest.approx(285.0)
 
 
 def test_presale_orders_go_before_ordinary_demand_of_a_neighbour_from_that_day_on():
