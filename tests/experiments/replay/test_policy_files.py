@@ -37,6 +37,7 @@ def test_a_usual_settings_file_is_restock_and_a_policy_table_is_what_it_says(tmp
         ('[policy]\nkind = "s_S"\norder_week = 2\n', "order_weeks"),
         ('[policy]\nkind = "sS"\n', "policy.kind is one of normal"),
         ('[policy]\nkind = "normal"\nservice = 1.5\n', "service must lie in"),
+        ('[policy]\nkind = "s_S"\norder_weeks = true\n', "policy.order_weeks is a number. Found true"),
         ('[policy]\nkind = "actual"\nservice = 0.9\n', "service"),
         ('[policy]\nkind = "normal"\n[targets]\nservice = 0.9\n', "targets"),
         ("[target]\nservice = 0.9\n", "targets"),
@@ -131,6 +132,7 @@ def test_twins_have_the_changed_target_and_what_really_happened_has_none(tmp_pat
             "known_from",
         ),
         ("[[closures]]\n", "closure"),
+        ("[[demand]]\nstart_date = 1\n", "demand.start_date is a date. Found 1"),
     ],
 )
 def test_a_what_if_that_says_nothing_sensible_is_refused(tmp_path: Path, text: str, told: str):
