@@ -10,7 +10,7 @@ import pandas as pd
 
 from engine.errors import ConfigError
 from engine.plan.changes import COMPARED_TABLES, Edition, plan_changes
-from engine.plan.tables import column_kinds
+from engine.plan.tables import column_kinds, empty_table
 from engine.plan.types import Plan
 from experiments.exchange.catalogue import read_catalogue, with_wording
 from experiments.exchange.plan_writer import read_plan_tables
@@ -48,7 +48,10 @@ def read_edition(folder: Path) -> Edition:
         rule = "A comparison needs the folder of a plan"
         raise ConfigError(rule, f"no plan.json in {folder}", "Name what restock plan wrote")
     told = json.loads(about.read_text(encoding="utf-8"))
-    tables = {name: _as_made(name, table) for name, table in read_plan_tables(folder, COMPARED_TABLES).items()}
+    # A plan made before there were shared limits has no table of what they left out.
+    lacking = {"next_best": empty_table("next_best")} if not (folder / "next_best.parquet").exists() else {}
+    found = read_plan_tables(folder, [name for name in COMPARED_TABLES if name not in lacking])
+    tables = lacking | {name: _as_made(name, table) for name, table in found.items()}
     return Edition(np.datetime64(told["as_of"]), _BUCKET_DAYS[told["bucket"]], tables)
 
 

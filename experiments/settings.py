@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from engine.config import PlanConfig
 from engine.errors import ConfigError
+from experiments.setting_kinds import refuse_other_kinds
 
 CONFIG_VERSION = "1"
 
@@ -77,6 +78,7 @@ def parse_settings(text: str, name: str) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("A config file is TOML", f"{name}: {error}", "Correct the line named") from error
     _refuse_unknown(Settings, stated, name)
+    refuse_other_kinds(Settings, stated, name)
     version = stated.get("config_version", CONFIG_VERSION)
     if version != CONFIG_VERSION:
         raise ConfigError(

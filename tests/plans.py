@@ -139,15 +139,15 @@ def _scenarios(options: Options, paths: np.ndarray) -> Scenarios:
 def example_alert_inputs(world: World) -> AlertInputs:
     """Return what the alerts of the example are read off."""
     cells, days = world.cells, AS_OF + np.arange(HORIZON + 1)
-    until = next_arrival(cells.arrivals, world.options, world.units)
-    probability, short = shortage_before(cells.available, cells.arrivals, world.paths, until)
+    coming = next_arrival(cells.arrivals, world.options, world.units)
+    probability, short = shortage_before(cells.available, cells.arrivals, world.paths, coming.bucket)
     usual = world.history[:, -63:-7].sum(axis=1) / 8.0
     recent = world.history[:, -7:].sum(axis=1).astype(float)
     recent[6] = 5 * usual[6] + 20
     unsold = np.where(np.arange(cells.n_cells) == cells.n_cells - 1, 240.0, 2.0)
     late = LateInbound(np.array([0]), np.array(["PO-1007"], dtype=object), np.array([40.0]), np.array([AS_OF - 5]))
     return AlertInputs(
-        cells=cells, edges=days, mean_demand=world.paths.mean(axis=1, dtype=np.float64), next_arrival=until,
+        cells=cells, edges=days, mean_demand=world.paths.mean(axis=1, dtype=np.float64), next_arrival=coming,
         stock_out_probability=probability, expected_short=short,
         sales=SalesFacts(recent, usual.astype(float), unsold), late=late,
         changes=OpenOrderAlerts(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
-from api.cli.options import Writing, home, json_option, names, show_progress, writes_results
+from api.cli.options import Command, Writing, home, json_option, names, show_progress, writes_results
 from engine.execution import Run
 from experiments.replay.run import ReplayRequest, ReplayResult, run_replay
 
@@ -15,41 +18,89 @@ _SHOWN = ("policy", "cost", "place", "fill_rate", "stock_out_share", "stock_valu
 _SHARES = ("place", "fill_rate", "stock_out_share")
 
 
+@dataclass(frozen=True)
+class _Compared:
+    """What is walked through which history, and with which changes to it."""
+
+    data: str
+    policies: tuple[Path, ...]
+    config: Path | None
+    what_if: Path | None
+    repairs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """Which stretch of the history is walked, and in which steps."""
+
+    first_day: str | None
+    weeks: int | None
+    every_days: int
+    refit_weeks: int
+
+
+def _compares_policies(command: Command) -> Command:
+    """Add ``DATA``, ``--policy``, ``--config``, ``--what-if`` and ``--repair``; the command receives a `_Compared`."""
+
+    @click.argument("data", metavar="DATA")
+    @click.option(
+        "--policy", "policies", type=click.Path(path_type=Path), multiple=True, required=True, metavar="FILE",
+        help="Settings file, or one with [policy]; repeatable. Others are compared with the first.",
+    )  # fmt: skip
+    @click.option(
+        "--config", type=click.Path(path_type=Path), help="Settings of the world; default: the first policy's."
+    )
+    @click.option(
+        "--what-if", type=click.Path(path_type=Path), metavar="FILE", help="Changes to compare with and without."
+    )
+    @click.option("--repair", metavar="NAMES", default="", help="Repairs that may be made, separated by commas.")
+    @functools.wraps(command)
+    def wrapped(
+        data: str, policies: tuple[Path, ...], config: Path | None, what_if: Path | None, repair: str, **others: Any
+    ) -> Any:
+        return command(compared=_Compared(data, policies, config, what_if, names(repair)), **others)
+
+    return wrapped
+
+
+def _walks_history(command: Command) -> Command:
+    """Add ``--from``, ``--weeks``, ``--every`` and ``--refit-weeks``; the command receives a `_Walk`."""
+
+    @click.option(
+        "--from", "first_day", metavar="DATE", help="First decision; default: 52 weeks before the end, or half."
+    )
+    @click.option("--weeks", type=click.IntRange(min=1), help="Weeks to replay; default: to the end of the history.")
+    @click.option(
+        "--every", "every_days", type=click.IntRange(min=1), default=7, show_default=True,
+        help="Days between decisions.",
+    )  # fmt: skip
+    @click.option("--refit-weeks", type=click.IntRange(min=1), default=4, show_default=True, help="Weeks between fits.")
+    @functools.wraps(command)
+    def wrapped(first_day: str | None, weeks: int | None, every_days: int, refit_weeks: int, **others: Any) -> Any:
+        return command(walk=_Walk(first_day, weeks, every_days, refit_weeks), **others)
+
+    return wrapped
+
+
 @click.command("replay")
-@click.argument("data", metavar="DATA")
-@click.option(
-    "--policy", "policies", type=click.Path(path_type=Path), multiple=True, required=True, metavar="FILE",
-    help="Settings file, or one with [policy]; repeatable. Others are compared with the first.",
-)  # fmt: skip
-@click.option("--config", type=click.Path(path_type=Path), help="Settings of the world; default: the first policy's.")
-@click.option("--from", "first_day", metavar="DATE", help="First decision; default: 52 weeks before the end, or half.")
-@click.option("--weeks", type=click.IntRange(min=1), help="Weeks to replay; default: to the end of the history.")
-@click.option(
-    "--every", "every_days", type=click.IntRange(min=1), default=7, show_default=True, help="Days between decisions."
-)
-@click.option("--refit-weeks", type=click.IntRange(min=1), default=4, show_default=True, help="Weeks between fits.")
-@click.option("--what-if", type=click.Path(path_type=Path), metavar="FILE", help="Changes to compare with and without.")
-@click.option("--repair", metavar="NAMES", default="", help="Repairs that may be made, separated by commas.")
+@_compares_policies
+@_walks_history
 @writes_results
 @click.option("--no-track", is_flag=True, help="Leave the run out of MLflow.")
 @json_option
-def command(
-    data: str, policies: tuple[Path, ...], config: Path | None, first_day: str | None, weeks: int | None,
-    every_days: int, refit_weeks: int, what_if: Path | None, repair: str, writing: Writing, no_track: bool,
-    as_json: bool,
-) -> int:  # fmt: skip
+def command(compared: _Compared, walk: _Walk, writing: Writing, no_track: bool, as_json: bool) -> int:
     """Walk policies through the history of DATA week by week, each knowing only what was known then."""
     request = ReplayRequest(
-        data=data,
+        data=compared.data,
         home=home(),
-        policies=policies,
-        config=config,
-        first_day=first_day,
-        weeks=weeks,
-        every_days=every_days,
-        refit_weeks=refit_weeks,
-        what_if=what_if,
-        repairs=names(repair),
+        policies=compared.policies,
+        config=compared.config,
+        first_day=walk.first_day,
+        weeks=walk.weeks,
+        every_days=walk.every_days,
+        refit_weeks=walk.refit_weeks,
+        what_if=compared.what_if,
+        repairs=compared.repairs,
         out=writing.out,
         overwrite=writing.overwrite,
         track=not no_track,

@@ -29,6 +29,7 @@ from engine.policy.classes import abc_classes
 from engine.policy.lead_times import learn_lead_times
 from engine.policy.types import F64, I64, Bools, Cells, Days, Options, Texts
 from engine.tables import Tables
+from engine.tables.places import unknown_closures
 
 _MARGIN_SDS = 3.0  # the horizon still covers lead times this many deviations above their mean
 
@@ -145,6 +146,7 @@ def build_network(
             *notes,
             *learnt_notes,
             *closed_notes,
+            *unknown_closures(tables, calendar.as_of),
             *term_notes,
             *stock_notes,
             *supplier_notes,

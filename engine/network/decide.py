@@ -33,12 +33,11 @@ from dataclasses import replace
 import numpy as np
 
 from engine.network.coupled import solve_coupled
-from engine.network.decision import UNCOUPLED, Curbed, Decision
+from engine.network.decision import NO_CONDITIONS, UNCOUPLED, Conditions, Decision
 from engine.network.expected import SampleCost, cost_without
 from engine.network.formulate import Frame, formulate, restrict, sharing_limits, take_lots
 from engine.network.help import Given, help_units
 from engine.network.params import NetworkParams
-from engine.network.presale_paths import NO_PRESALES, PresalePaths
 from engine.network.presale_steps import for_presales, still_waiting
 from engine.network.problem import Limits
 from engine.network.sharing import fair_share
@@ -68,9 +67,7 @@ def solve_network(
     rule: StockRule,
     targets: Targets,
     params: NetworkParams,
-    presales: PresalePaths = NO_PRESALES,
-    curbed: Curbed | None = None,
-    steady: Steady | None = None,
+    conditions: Conditions = NO_CONDITIONS,
 ) -> Decision:
     """Return today's decision.
 
@@ -84,13 +81,10 @@ def solve_network(
         Each cell's own decision, on ``demand.all_orders``.
     params
         Limits of the coupled solve.
-    presales
-        What of the demand is presales.
-    curbed
-        Purchases that were cut since.
-    steady
-        What holds primary links to an older plan.
+    conditions
+        Presales, purchases that were cut since, and what holds primary links to an older plan.
     """
+    presales, curbed, steady = conditions.presales, conditions.curbed, conditions.steady
     own, fresh = (np.zeros(network.options.n_options) for _ in range(2))
     fresh[targets.option] = targets.order_units
     own[targets.option] = targets.order_units if steady is None else steady.today(network, targets)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engine.network.presale_paths import NO_PRESALES, PresalePaths
+from engine.network.steady import Steady
 from engine.network.supplier_types import SupplierOrders, no_orders
 from engine.plan.types import SolveReport
 from engine.policy.types import F64, Scenarios, Texts
@@ -66,3 +67,25 @@ class Curbed:
 
     units: F64
     rule: Texts
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What today's decision has to respect beside the network's own rules and the targets.
+
+    Parameters
+    ----------
+    presales
+        What of the demand is presales.
+    curbed
+        Purchases that were cut since; None: none were.
+    steady
+        What holds primary links to an older plan; None: there is none.
+    """
+
+    presales: PresalePaths = NO_PRESALES
+    curbed: Curbed | None = None
+    steady: Steady | None = None
+
+
+NO_CONDITIONS = Conditions()

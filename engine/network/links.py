@@ -22,9 +22,8 @@ from engine.messages import Message
 from engine.network.types import Keys
 from engine.policy.types import F64, I64, Bools, Texts
 from engine.tables import Tables
+from engine.tables.columns import ANY, DEFAULT_SOURCE
 
-DEFAULT_SOURCE = "default"
-ANY = "*"
 _FEWEST_RECEIPTS = 5
 _TERMS = (
     "lead_time_days", "lead_time_sd_days", "review_period_days", "order_weekdays", "unit_cost", "min_order_units",

@@ -3,8 +3,8 @@
 What cells ask for (`engine.network.decide`) becomes orders in four steps, each on the exact cost curve of every line
 (`engine.policy.lot_curve`: from landing to the next arrival, and what is left over then), plus the price paid:
 
-1. *Price breaks*: each line takes the lots of least cost with the prices of all segments. Under a service or cover
-   target a break can only raise what is asked for.
+1. *Price breaks*: each line takes the lots of least cost with the prices of all segments, of those that are needed now
+   and sell in `LONGEST_DAYS` more. Under a service or cover target a break can only raise what is asked for.
 2. *Order ahead*: with an order cost K, an order may also cover the next n review periods, each line by as much mean
    demand; the n with the least (K + B + keeping of the units ahead) / (n + 1) is taken, B being the holding of half a
    review period's demand: least cost per period (Silver and Meal, Production and Inventory Management 14, 1973).
@@ -39,7 +39,15 @@ from engine.network.supplier_types import (
     no_orders,
 )
 from engine.network.tiers import with_arrivals
-from engine.network.types import BINDING, CONTAINER, ORDER_COST, PRICE_BREAK, SUPPLIER_MINIMUM, Network
+from engine.network.types import (
+    BINDING,
+    CONTAINER,
+    ORDER_COST,
+    PRICE_BREAK,
+    SUPPLIER_MINIMUM,
+    YEAR_OF_SALES,
+    Network,
+)
 from engine.policy.aims import daily_demand
 from engine.policy.targets import stock_targets
 from engine.policy.types import F64, I64, Bools, Scenarios, StockRule, Targets
@@ -47,7 +55,9 @@ from engine.policy.types import F64, I64, Bools, Scenarios, StockRule, Targets
 _TIE = 1e-9
 
 LONGEST_DAYS = 365.0
-"""Under a target no terms make an order last longer than this beyond what is needed; a least cost weighs it itself."""
+"""Days of mean demand beyond what is needed now that terms may add to a line: under a target any terms, under the least
+cost price breaks alone. What is left over counts at the price below the first break, so a far lower price would pay for
+stock of many years; whether a minimum is worth its stock, a least cost weighs itself."""
 
 
 def supplier_orders(
@@ -75,11 +85,11 @@ def supplier_orders(
     # What is needed once help has come and fed cells have been granted theirs.
     now = stock_targets(cells, network.options, scenarios, rule) if (numbers.order_cost > 0).any() else targets
     daily = daily_demand(cells, scenarios.paths, rule)
-    lines = supplier_lines(network, cells, scenarios, rule, numbers, units)
-    if rule.objective != "cost":
-        lines = _of_use(lines, network, now, daily)
+    free = supplier_lines(network, cells, scenarios, rule, numbers, units)
+    lines = _of_use(free, network, now, daily, rule)
     asks = _Asks(network, numbers, lines, given)
     at_breaks = _at_breaks(lines, rule)
+    held = at_breaks < _at_breaks(free, rule)
     ahead = _ahead(asks, at_breaks, now, daily, most_periods)
     filled = _filled(asks, ahead)
     waits = _waits(asks, at_breaks, ahead, filled) if rule.objective == "cost" else np.zeros(numbers.n_orders, bool)
@@ -88,24 +98,25 @@ def supplier_orders(
     decided[lines.option] = lines.units(count)
     filled_by = np.where(np.isfinite(numbers.container)[lines.order], CONTAINER, SUPPLIER_MINIMUM)
     code = np.select(
-        [filled.count != ahead.count, ahead.count != at_breaks, at_breaks != lines.asked],
-        [filled_by, np.full(lines.n_lines, ORDER_COST), np.full(lines.n_lines, PRICE_BREAK)],
+        [filled.count != ahead.count, ahead.count != at_breaks, held, at_breaks != lines.asked],
+        [filled_by, *(np.full(lines.n_lines, code) for code in (ORDER_COST, YEAR_OF_SALES, PRICE_BREAK))],
         default=-1,
     )
     changed_by[lines.option] = np.array([*BINDING.values(), ""], dtype=object)[code]
     return SupplierDecision(decided, changed_by, _told(asks, decided, ahead, filled, waits))
 
 
-def _of_use(lines: SupplierLines, network: Network, targets: Targets, daily: F64) -> SupplierLines:
+def _of_use(lines: SupplierLines, network: Network, targets: Targets, daily: F64, rule: StockRule) -> SupplierLines:
     """Return the lines with no more lots than are needed now and sell in `LONGEST_DAYS` more.
 
-    What is asked for, and the smallest lot, remain possible. A minimum or a container that would need more is told as
-    out of reach, since more likely it is mistaken.
+    Under the least cost this holds lines whose prices have breaks. What is asked for, and the smallest lot, remain
+    possible. A minimum or a container that would need more is told as out of reach, since more likely it is mistaken.
     """
     size, at = lines.lots.size, np.searchsorted(targets.option, lines.option)
     wish = targets.raw_units[at] + LONGEST_DAYS * daily[network.options.cell[lines.option]]
     of_use = np.maximum(np.ceil(wish / size), np.maximum(lines.asked, lines.lots.least))
-    return replace(lines, lots=lines.lots.capped(of_use * size))
+    bounded = lines.prices.stepped | (rule.objective != "cost")
+    return replace(lines, lots=lines.lots.capped(np.where(bounded, of_use * size, np.inf)))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ Keys = tuple[Texts, Texts]
 DO_NOTHING, FROM_PRIMARY_RULE, FROM_COST, FAIR_SHARE = 0, 1, 2, 3
 LOT_MINIMUM, LOT_MULTIPLE, LOT_MAXIMUM, SHELF_LIMIT, GIVER_STOCK, TRIP_CAPACITY = 4, 5, 6, 7, 8, 9
 SUPPLIER_MINIMUM, CONTAINER, ORDER_COST, PRICE_BREAK, SHELF_LIFE = 10, 11, 12, 13, 14
-BUDGET, SUPPLIER_CAPACITY, SITE_CAPACITY = 15, 16, 17
+BUDGET, SUPPLIER_CAPACITY, SITE_CAPACITY, YEAR_OF_SALES = 15, 16, 17, 18
 BINDING: Mapping[int, str] = MappingProxyType(
     {
         DO_NOTHING: "no-need",
@@ -42,6 +42,7 @@ BINDING: Mapping[int, str] = MappingProxyType(
         BUDGET: "budget",
         SUPPLIER_CAPACITY: "supplier-capacity",
         SITE_CAPACITY: "site-capacity",
+        YEAR_OF_SALES: "year-of-sales",
     }
 )
 """What decided the units of an option, by code."""

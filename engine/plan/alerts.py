@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engine.plan.exposure import SalesFacts, days_of_cover
+from engine.plan.exposure import NextArrival, SalesFacts, days_of_cover
 from engine.plan.params import AlertParams
 from engine.plan.reasons import json_rows
 from engine.plan.tables import empty_table, plan_table
@@ -67,9 +67,9 @@ class AlertInputs:
     mean_demand
         Mean over the paths, units, shape (n, horizon); a central cell's holds its children's orders.
     next_arrival
-        First bucket served by a coming arrival, decided lines included, shape (n,).
+        What comes next, decided lines included, or where nothing is on order what could.
     stock_out_probability, expected_short
-        Before that arrival, shape (n,): probability of a shortage, and units short.
+        Before that bucket, shape (n,): probability of a shortage, and units short.
     sales
         How sales went lately.
     late
@@ -81,7 +81,7 @@ class AlertInputs:
     cells: Cells
     edges: Days
     mean_demand: F64
-    next_arrival: I64
+    next_arrival: NextArrival
     stock_out_probability: F64
     expected_short: F64
     sales: SalesFacts
@@ -159,7 +159,7 @@ def _stock_out(inputs: AlertInputs, params: AlertParams) -> _Found:
         "probability": inputs.stock_out_probability[cell],
         "short": short,
         "available": inputs.cells.available[cell],
-        "next_arrival": inputs.edges[inputs.next_arrival[cell]],
+        **_coming(inputs, cell),
         "runs_out": runs_out,
     }
     return _Found("stock-out-before-arrival", cell, runs_out, short * inputs.cells.shortage_cost[cell], values)
@@ -175,7 +175,7 @@ def _best_seller(inputs: AlertInputs, params: AlertParams) -> _Found:
         "threshold_days": np.full(len(cell), params.best_seller_cover_days),
         "available": cells.available[cell],
         "missing": missing,
-        "next_arrival": inputs.edges[inputs.next_arrival[cell]],
+        **_coming(inputs, cell),
     }
     money = missing * cells.shortage_cost[cell]
     return _Found("best-seller-low-cover", cell, _date_after(inputs, cover[cell]), money, values)
@@ -289,6 +289,22 @@ def _date_after(inputs: AlertInputs, cover_days: F64) -> Days:
     within = np.minimum(cover_days, float(inputs.days.sum()))
     dates: Days = inputs.edges[0] + np.floor(within).astype(np.int64)
     return dates
+
+
+def _coming(inputs: AlertInputs, cell: I64) -> dict[str, Days]:
+    """Return, of three dates, the one that holds for each cell, the others not given.
+
+    The next arrival; where nothing is on order the earliest at which an order could arrive; where none could, the end
+    of the forecast.
+    """
+    bucket, on_order = inputs.next_arrival.bucket[cell], inputs.next_arrival.on_order[cell]
+    reached = bucket < len(inputs.edges) - 1
+    day, unknown = inputs.edges[np.minimum(bucket, len(inputs.edges) - 1)], np.datetime64("NaT", "D")
+    return {
+        "next_arrival": np.where(on_order, day, unknown),
+        "earliest_arrival": np.where(~on_order & reached, day, unknown),
+        "forecast_end": np.where(~on_order & ~reached, day, unknown),
+    }
 
 
 def _today(inputs: AlertInputs, cell: I64) -> Days:

@@ -15,8 +15,9 @@ needed):
 - buffer: the change of safety stock. It is told as the target's where target, class or objective changed;
 - dates: more or fewer days to cover until the next delivery, at the mean rate of the newer plan.
 
-The cause told is a limit that cut the newer line, else the largest effect that points the way of the change, else whole
-lots (or times between orders) that fall differently.
+The cause told is a limit that cut the newer line, or left it out (as its table ``next_best`` tells), else the largest
+effect that points the way of the change. Where none does by half a unit: that all of them are that small, so that whole
+lots (or times between orders) fall differently, or that they ask for the opposite, so that other lines answer for them.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ from engine.policy.types import F64, Texts
 
 Tables = Mapping[str, pd.DataFrame]
 
-COMPARED_TABLES = ("orders", "transfers", "planned", "targets", "forecast")
-"""Tables of a plan that a comparison reads."""
+COMPARED_TABLES = ("orders", "transfers", "planned", "targets", "forecast", "next_best")
+"""Tables of a plan that a comparison reads; of the older plan not ``next_best``."""
 
 CHANGE_CODES = (
     "changed-stock", "changed-forecast", "changed-target", "changed-buffer", "changed-dates", "changed-source",
-    "changed-listing", "changed-limit", "changed-lots",
+    "changed-listing", "changed-limit", "changed-lots", "changed-against", "changed-arrival",
 )  # fmt: skip
 """Every reason of a change."""
 
@@ -50,8 +51,13 @@ _ROW = {
     **dict.fromkeys(["units_before", "units"], "float64"),
     **{f"{name}_date{end}": "datetime64[ns]" for name in ("order", "available") for end in ("_before", "")},
 }
-_OWN_RULES = ("target", "least-cost", "no-need", "min-stock", "owed", "lot-multiple", "lot-minimum", "kept-as-planned")
+_OWN_RULES = (
+    "target", "least-cost", "no-need", "min-stock", "owed", "lot-multiple", "lot-minimum", "kept-as-planned",
+    "price-break", "order-cost", "supplier-minimum",
+)  # fmt: skip
+"""Rules that cut no line: what was asked for, or more of it."""
 _SAME_UNITS = 1e-6
+_LEAST_EFFECT = 0.5  # units
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,8 @@ class Edition:
             self.tables["planned"].assign(reason_code=""),
         ]
         columns = ["line_id", *_KEY, "units", "order_date", "available_date", "reason_code"]
-        return pd.concat([frame[columns] for frame in frames], ignore_index=True)
+        texts = dict.fromkeys(["kind", "reason_code"], "string[pyarrow]")
+        return pd.concat([frame[columns].astype(texts) for frame in frames], ignore_index=True)
 
     @property
     def end(self) -> pd.Timestamp:
@@ -151,6 +158,9 @@ def _stability(before: pd.DataFrame, kept: pd.DataFrame, rows: pd.DataFrame) -> 
 
 def _table(rows: pd.DataFrame, newer: Edition, older: Edition) -> pd.DataFrame:
     effects = _effects(rows, newer, older)
+    left_out = _left_out(rows, newer)
+    bound = rows["reason_code"].astype(object).str.split("-", n=1).str[1].fillna("")
+    rows = rows.assign(rule=left_out.where(left_out.notna(), bound), left_out=left_out.notna())
     more = np.sign((rows["units"] - rows["units_before"]).to_numpy(np.float64))
     earlier = np.sign((rows["order_date_before"] - rows["order_date"]).dt.days.to_numpy(np.float64))
     code = _codes(rows, effects, np.where(more != 0, more, earlier))
@@ -158,7 +168,7 @@ def _table(rows: pd.DataFrame, newer: Edition, older: Edition) -> pd.DataFrame:
     values = {name: np.round(effects[name].to_numpy(np.float64), 3) for name in names}
     units = {"units": rows["units"].to_numpy(np.float64), "units_before": rows["units_before"].to_numpy(np.float64)}
     texts = {
-        "rule": rows["reason_code"].to_numpy(object),
+        "rule": rows["rule"].to_numpy(object),
         "target": effects["target"].to_numpy(np.float64),
         "target_before": effects["target_before"].to_numpy(np.float64),
         "source_before": effects["source_id_before"].fillna("").to_numpy(object),
@@ -173,16 +183,25 @@ def _table(rows: pd.DataFrame, newer: Edition, older: Edition) -> pd.DataFrame:
     )
 
 
+def _left_out(rows: pd.DataFrame, newer: Edition) -> pd.Series:
+    """Return the limit that left out the older line of each row altogether, NaN where none did."""
+    cut = newer.tables["next_best"]
+    cut = cut[~cut["line_id"].isin(newer.tables["orders"]["line_id"])]
+    return rows["previous_line_id"].astype(object).map(dict(zip(cut["line_id"], cut["limit"], strict=True)))
+
+
 def _codes(rows: pd.DataFrame, effects: pd.DataFrame, way: F64) -> Texts:
     names = np.array(["stock", "forecast", "buffer", "dates"], dtype=object)
     sizes = np.nan_to_num(effects[list(names)].to_numpy(np.float64)) * way[:, None]
     code: Texts = np.array([f"changed-{name}" for name in names], dtype=object)[sizes.argmax(axis=1)]
     # Less than half a unit moves nothing by itself.
-    code[sizes.max(axis=1, initial=0.0) < 0.5] = "changed-lots"
+    small = np.abs(sizes).max(axis=1, initial=0.0) < _LEAST_EFFECT
+    unmoved = sizes.max(axis=1, initial=0.0) < _LEAST_EFFECT
+    code[unmoved] = np.where(small, "changed-lots", "changed-against")[unmoved]
+    code[way == 0] = "changed-arrival"
     code[(code == "changed-buffer") & effects["retargeted"].to_numpy(bool)] = "changed-target"
-    rule = rows["reason_code"].str.split("-", n=1).str[1].fillna("")
-    limited = (rule != "") & ~rule.isin(_OWN_RULES) & (rows["units"] < rows["units_before"])
-    code[limited.to_numpy(bool)] = "changed-limit"
+    cut = (rows["rule"] != "") & ~rows["rule"].isin(_OWN_RULES) & (rows["units"] < rows["units_before"])
+    code[(cut | rows["left_out"]).to_numpy(bool)] = "changed-limit"
     code[effects["resourced"].to_numpy(bool)] = "changed-source"
     code[effects["unlisted"].to_numpy(bool)] = "changed-listing"
     return code

@@ -8,15 +8,30 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.plan.params import AlertParams
-from engine.policy.types import F64, I64, Options
+from engine.policy.types import F64, I64, Bools, Options
 
 Floats = npt.NDArray[np.floating]
 
 
-def next_arrival(arrivals: F64, options: Options, units: F64) -> I64:
-    """Return per cell the first bucket that a coming arrival serves: inbound, or a decided line.
+@dataclass(frozen=True)
+class NextArrival:
+    """When units come to each cell next.
 
-    Where nothing comes it is the arrival of the fastest option; without options the horizon.
+    Parameters
+    ----------
+    bucket
+        First bucket that the next arrival serves, shape (n,): of what is on order, else of the fastest order that could
+        be placed, else (nothing could come within it) the horizon.
+    on_order
+        Whether something is that arrives within the horizon: inbound, or a decided line; shape (n,).
+    """
+
+    bucket: I64
+    on_order: Bools
+
+
+def next_arrival(arrivals: F64, options: Options, units: F64) -> NextArrival:
+    """Return when units come to each cell next.
 
     Parameters
     ----------
@@ -32,7 +47,8 @@ def next_arrival(arrivals: F64, options: Options, units: F64) -> I64:
     np.minimum.at(decided, options.cell[units > 0], options.arrival[units > 0])
     np.minimum.at(possible, options.cell, options.arrival)
     first = np.minimum(inbound, decided)
-    return np.where(first < horizon, first, possible).astype(np.int64)
+    on_order = first < horizon
+    return NextArrival(np.where(on_order, first, possible).astype(np.int64), on_order)
 
 
 def shortage_before(opening: F64, arrivals: F64, paths: Floats, until: I64) -> tuple[F64, F64]:

@@ -17,7 +17,7 @@ from engine.forecast.types import Fitted, SamplePaths
 from engine.messages import Message
 from engine.network.alternatives import alternatives
 from engine.network.decide import solve_network
-from engine.network.decision import Curbed, Decision
+from engine.network.decision import Conditions, Curbed, Decision
 from engine.network.help import priced_cells
 from engine.network.open_changes import open_changes
 from engine.network.open_orders import OpenLines
@@ -122,7 +122,8 @@ def plan_part(work: PartWork) -> PartResult:
     expires = perishable[targets.option] & (targets.binding == "maximum")
     targets = replace(targets, binding=np.where(expires, "shelf-life", targets.binding))
     steady = steadiness(today, every, rule, work.meant, config.steady.z, targets)
-    decision = solve_network(today, demand, rule, targets, config.network, presales, work.curbed, steady)
+    conditions = Conditions(presales, work.curbed, steady)
+    decision = solve_network(today, demand, rule, targets, config.network, conditions)
     tables = decision_tables(work, targets, decision)
     tables["planned"] = planned_lines(SCOPE, network, decision, targets, rule, steady)
     tables["projection"] = projection_rows(network, decision, targets, rule, projected_cells(network, decision))

@@ -143,7 +143,7 @@ def target_reasons(cells: Cells, options: Options, targets: Targets, units: F64)
 
 
 def json_rows(columns: Mapping[str, npt.NDArray[Any]]) -> Texts:
-    """Return each row of the columns as JSON, keys sorted; numbers to six decimals, null where not finite."""
+    """Return each row of the columns as JSON, keys sorted; numbers to six decimals; null: not finite, or no date."""
     names = sorted(columns)
     lists = [_plain(columns[name]) for name in names]
     encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -152,7 +152,8 @@ def json_rows(columns: Mapping[str, npt.NDArray[Any]]) -> Texts:
 
 def _plain(values: npt.NDArray[Any]) -> list[object]:
     if values.dtype.kind == "M":
-        return list(values.astype("datetime64[D]").astype(str).tolist())
+        texts = values.astype("datetime64[D]").astype(str).tolist()
+        return [None if unknown else text for text, unknown in zip(texts, np.isnat(values).tolist(), strict=True)]
     if values.dtype.kind == "f":
         # Adding zero turns -0.0 into 0.0, so that equal numbers are equal text.
         rounded = np.round(values.astype(np.float64), 6) + 0.0

@@ -11,7 +11,7 @@ from engine.demand.panel import DemandPanel
 from engine.network.decision import Decision
 from engine.network.tiers import with_arrivals
 from engine.network.types import Network
-from engine.plan.exposure import SalesFacts, facts_of_cells, next_arrival, sales_facts, shortage_before
+from engine.plan.exposure import NextArrival, SalesFacts, facts_of_cells, next_arrival, sales_facts, shortage_before
 from engine.plan.params import AlertParams
 from engine.policy.classes import xyz_classes
 from engine.policy.types import F64, I64, Texts
@@ -22,7 +22,7 @@ class CellSummary:
     """What alerts need of each cell, arrays of ``n`` rows; see `engine.plan.alerts.AlertInputs`."""
 
     mean_demand: F64
-    next_arrival: I64
+    next_arrival: NextArrival
     stock_out_probability: F64
     expected_short: F64
     sales: SalesFacts
@@ -33,14 +33,14 @@ def summarise(
 ) -> CellSummary:
     """Return the summary of the cells; ``series`` is each cell's row in ``panel``, -1 for none."""
     cells, paths = network.cells, decision.demand.paths
-    until = next_arrival(cells.arrivals, network.options, decision.units)
+    coming = next_arrival(cells.arrivals, network.options, decision.units)
     decided = with_arrivals(cells, network.options, decision.units)
-    probability, short = shortage_before(cells.net, decided.arrivals, paths, until)
+    probability, short = shortage_before(cells.net, decided.arrivals, paths, coming.bucket)
     # By dates alone: a run without sales that takes an item off offer is just what dead stock is read off.
     on_sale = panel.available * panel.offered[:, : panel.calendar.n_history]
     return CellSummary(
         mean_demand=paths.mean(axis=1, dtype=np.float64),
-        next_arrival=until,
+        next_arrival=coming,
         stock_out_probability=probability,
         expected_short=short,
         sales=facts_of_cells(sales_facts(panel.units, on_sale, network.bucket_days, params), series),
@@ -57,7 +57,12 @@ def whole_summary(parts: list[CellSummary], rows: list[I64]) -> CellSummary:
     sales = SalesFacts(*(joined([getattr(part.sales, f.name) for part in parts]) for f in fields(SalesFacts)))
     return CellSummary(
         mean_demand=joined([part.mean_demand for part in parts]),
-        next_arrival=np.concatenate([part.next_arrival for part in parts])[order],
+        next_arrival=NextArrival(
+            *(
+                np.concatenate([getattr(part.next_arrival, f.name) for part in parts])[order]
+                for f in fields(NextArrival)
+            )
+        ),
         stock_out_probability=joined([part.stock_out_probability for part in parts]),
         expected_short=joined([part.expected_short for part in parts]),
         sales=sales,

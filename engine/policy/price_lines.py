@@ -48,11 +48,6 @@ class PriceLines:
         return PriceLines(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
-def flat_prices(price: F64) -> PriceLines:
-    """Return lines of one price each, shape (r,)."""
-    return PriceLines(np.zeros((len(price), 1)), np.zeros((len(price), 1)), price[:, None].astype(np.float64))
-
-
 def price_lines(price: F64, row: I64, min_units: F64, unit_cost: F64, incremental: Bools) -> PriceLines:
     """Return the lines of options with a price each and breaks.
 

@@ -49,6 +49,7 @@ class Rule(IntEnum):
     EXTERNAL = 27
     SHORT_LINK = 28
     BATCHES = 29
+    PLACES_KNOWN = 30
 
 
 @dataclass(frozen=True)

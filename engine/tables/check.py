@@ -17,6 +17,7 @@ from engine.tables.data_report import TableReport, report_of
 from engine.tables.fits import check_fits
 from engine.tables.frames import aside_frame, fill_defaults, typed_frame
 from engine.tables.links import check_circles, check_linked, check_short_links
+from engine.tables.places import check_places
 from engine.tables.read_sheet import read_sheet
 from engine.tables.references import Target, look_up
 from engine.tables.repairs import chosen
@@ -183,6 +184,7 @@ def _across_tables(desk: _Desk) -> None:
     for table, finding in check_fits(sound, desk.repairs):
         desk.settle(table, (finding,))
     desk.breaches += check_circles(sound)
+    desk.breaches += check_places(sound)
     if "sales" in sound:
         desk.breaches += check_short_links(sound)
 

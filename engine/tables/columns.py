@@ -19,6 +19,8 @@ Severity = Literal["fatal", "contradiction", "repairable", "quarantined", "noted
 TEXT = pd.StringDtype("pyarrow")
 DATE = "datetime64[ns]"
 ANY = "*"
+DEFAULT_SOURCE = "default"
+"""The supplier of the default link of the configuration."""
 
 
 @dataclass(frozen=True)

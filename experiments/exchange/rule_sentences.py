@@ -37,6 +37,7 @@ NUMBERED_RULES = {
     Rule.EXTERNAL: "Sources of `supply` are outside; links between own sites are `lanes`.",
     Rule.SHORT_LINK: "Links are at least as long as a bucket.",
     Rule.BATCHES: "Batches add up to at most the stock on hand.",
+    Rule.PLACES_KNOWN: "Places of `closures` are sites, suppliers or other sources that a table speaks of.",
 }
 FILE_RULES = {
     "F1": "A file has a header.",
@@ -234,6 +235,11 @@ RULE_TEXTS = {
         "batches add up to at most the stock on hand",
         "{count} that exceed{v} it {rows}",
         "Correct inventory or its batches",
+    ),
+    "unknown-place": RuleText(
+        "every place_id of closures is a site, a supplier or another source that a table speaks of",
+        "{count} other{s} {rows}",
+        "They close nothing as they are; write place_id as the other tables do",
     ),
     "file-empty": RuleText("a file has a header", "nothing in {file}", "Write it again, or remove it"),
     "file-unreadable": RuleText("files can be read", "{file}, which cannot: {reason}", "Write it again"),

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from engine.errors import ConfigError
 from experiments.replay.rules import RuleKind, RuleParams
+from experiments.setting_kinds import refuse_other_kinds
 from experiments.settings import CONFIG_VERSION, Settings, parse_settings
 
 OURS: Literal["restock"] = "restock"
@@ -124,6 +125,7 @@ def refuse_unknown(stated: Mapping[str, Any], known: Sequence[str], file: str, p
 
 def validated(kind: type[Any], values: Mapping[str, Any], file: str, prefix: str = "") -> Any:
     """Return a dataclass of values; one of the wrong kind or out of range is refused by its name."""
+    refuse_other_kinds(kind, values, file, prefix)
     try:
         return TypeAdapter(kind).validate_python(dict(values))
     except ValidationError as error:

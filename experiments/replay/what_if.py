@@ -219,7 +219,7 @@ def _other_demand(frames: Mapping[str, pd.DataFrame], change: DemandChange) -> t
     if change.category:
         category = sales["item_id"].map(items["category"])
         chosen &= (category == change.category).fillna(False).to_numpy(bool)
-    divisible = sales["item_id"].map(items["divisible"]).fillna(False).to_numpy(bool)
+    divisible = sales["item_id"].isin(items.index[items["divisible"].eq(True)]).to_numpy(bool)
     units = sales["units"].to_numpy(np.float64)
     other = np.where(divisible, units * change.factor, np.rint(units * change.factor))
     return sales.assign(units=np.where(chosen, other, units)), int(chosen.sum())

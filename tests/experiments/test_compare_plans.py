@@ -63,6 +63,23 @@ def test_comparing_two_folders_tells_the_same(shop: Path) -> None:
         )
 
 
+def test_an_order_that_the_budget_left_out_says_so_and_older_folders_need_no_such_table(shop: Path) -> None:
+    plan = run_plan(PlanRequest(str(shop / "then"), shop / "home", shop / "mine.toml", out=shop / "free", track=False))
+    (shop / "poor.toml").write_text(CONFIG + "[limits]\nbudget = 0\n")
+    items = "item_id,unit_cost,unit_price\n001,4,9\n"
+    (shop / "priced").mkdir()
+    for name in ("sales", "supply", "inventory"):
+        (shop / "priced" / f"{name}.csv").write_bytes((shop / "then" / f"{name}.csv").read_bytes())
+    (shop / "priced" / "items.csv").write_text(items)
+    run_plan(PlanRequest(str(shop / "priced"), shop / "home", shop / "poor.toml", out=shop / "poor", track=False))
+    for kind in ("parquet", "csv"):
+        (shop / "free" / f"next_best.{kind}").unlink()
+    changes = compare_plans(shop / "poor", shop / "free")["changes"].set_index("previous_line_id")
+    line = changes.loc[plan.plan.tables["orders"]["line_id"].item()]
+    assert line["reason_code"] == "changed-limit"
+    assert line["reason"].startswith("A limit cuts this line now, or leaves it out (budget).")
+
+
 def test_the_command_prints_stability_and_lines_and_writes_tables(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESTOCK_HOME", str(shop / "home"))
     asked = ["compare", str(shop / "now_plan"), str(shop / "then_plan")]

@@ -62,6 +62,50 @@ def test_a_value_out_of_range_is_refused(text: str) -> None:
         parse_settings(text, "mine.toml")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[limits]\nbudget = true",
+            "limits.budget is a number. Found true in mine.toml. Write digits, without quotes",
+        ),
+        ("seed = false", "seed is a whole number. Found false in mine.toml. Write digits, without quotes"),
+        (
+            '[targets]\nservice = "0.9"',
+            "targets.service is a number. Found '0.9' in mine.toml. Write digits, without quotes",
+        ),
+        (
+            "[targets]\nby_class = { A = 0.98, C = true }",
+            "targets.by_class.C is a number. Found true in mine.toml. Write digits, without quotes",
+        ),
+        (
+            "[targets.aggregate]\nshare = true",
+            "targets.aggregate.share is a number. Found true in mine.toml. Write digits, without quotes",
+        ),
+        (
+            '[forecast]\nquantiles = [0.1, "0.5"]',
+            "forecast.quantiles.1 is a number. Found '0.5' in mine.toml. Write digits, without quotes",
+        ),
+        ("[forecast]\nmodels = [3]", "forecast.models.0 is a text. Found 3 in mine.toml. Write it in quotes"),
+        (
+            "[demand]\nholiday_country = 49",
+            "demand.holiday_country is a text. Found 49 in mine.toml. Write it in quotes",
+        ),
+        ("[time]\nbucket = true", "time.bucket is a text. Found true in mine.toml. Write it in quotes"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_and_not_read_as_one(text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_settings(text, "mine.toml")
+    assert str(caught.value) == told
+
+
+def test_whole_numbers_may_stand_where_numbers_do_and_models_have_settings_of_any_kind() -> None:
+    settings = parse_settings("[limits]\nbudget = 5\n[models.own]\nfast = true\nname = 'x'", "mine.toml")
+    assert settings.limits.budget == 5.0
+    assert settings.models["own"] == {"fast": True, "name": "x"}
+
+
 def test_a_missing_file_is_a_config_error(tmp_path) -> None:
     with pytest.raises(ConfigError):
         read_settings(tmp_path / "absent.toml")

@@ -11,6 +11,7 @@ from engine.demand.calendar import Calendar
 from engine.forecast.streams import Streams
 from engine.network.build import build_network
 from engine.network.decide import solve_network
+from engine.network.decision import Conditions
 from engine.network.params import NetworkParams, PresaleParams
 from engine.network.presale import presale_demand
 from engine.network.presale_paths import presale_paths, reached_late, waiting
@@ -94,7 +95,8 @@ class Decided:
         presales = late
         demand = tier_demand(self.network, scenarios, self.rule)
         targets = stock_targets(cells, self.network.options, demand.all_orders(self.network.options), self.rule)
-        self.decision = solve_network(self.network, demand, self.rule, targets, NetworkParams(), presales)
+        conditions = Conditions(presales)
+        self.decision = solve_network(self.network, demand, self.rule, targets, NetworkParams(), conditions)
 
     def units(self):
         """Return what is ordered and moved, by source and destination."""

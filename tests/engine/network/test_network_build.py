@@ -337,3 +337,12 @@ def test_order_of_rows_does_not_matter():
     for name in one.options.__dataclass_fields__:
         assert np.array_equal(getattr(one.options, name), getattr(two.options, name)), name
     assert one.notes == two.notes
+
+
+def test_a_closure_of_a_place_that_no_table_knows_is_told_while_it_could_matter():
+    rows = [("S", AS_OF), ("W", AS_OF), ("s", AS_OF), ("Q", "2025-10-26"), ("T", "2025-12-24"), ("T", AS_OF)]
+    shut = table(
+        "place_id start_date end_date", *((place, pd.Timestamp("2025-10-01"), pd.Timestamp(end)) for place, end in rows)
+    )
+    assert codes(build(closures=shut))["closures-of-unknown-places"] == {"count": 2, "first": "T"}
+    assert "closures-of-unknown-places" not in codes(build(closures=shut[:2]))

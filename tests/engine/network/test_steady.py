@@ -9,6 +9,7 @@ import pytest
 from engine.config import PlanConfig
 from engine.network.build import build_network
 from engine.network.decide import solve_network
+from engine.network.decision import Conditions
 from engine.network.params import NetworkParams
 from engine.network.planned import planned_lines
 from engine.network.steady import KEPT_AS_PLANNED, Meant, Steady, kept, level_errors, steadiness
@@ -38,7 +39,8 @@ def solved(network, scenarios, objective="cycle_service", steady=None):
     rule = rule_of(network, objective)
     demand = tier_demand(network, scenarios, rule)
     targets = stock_targets(network.cells, network.options, demand.all_orders(network.options), rule)
-    return targets, solve_network(network, demand, rule, targets, NetworkParams(max_periods_ahead=0), steady=steady)
+    params, conditions = NetworkParams(max_periods_ahead=0), Conditions(steady=steady)
+    return targets, solve_network(network, demand, rule, targets, params, conditions)
 
 
 def one_item(multiple=24.0, on_hand=60.0, **columns):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.network.decide import solve_network
-from engine.network.decision import Curbed
+from engine.network.decision import Conditions, Curbed
 from engine.network.params import NetworkParams
 from engine.network.tiers import tier_demand
 from engine.plan.supplier_table import supplier_orders_table
@@ -19,7 +19,7 @@ def decided(curbed=None):
     rule = StockRule("cycle_service", "lost", network.calendar.days[network.calendar.n_history :])
     demand = tier_demand(network, scenarios_of(network, [4.0, 4.0]), rule)
     targets = stock_targets(network.cells, network.options, demand.all_orders(network.options), rule)
-    return solve_network(network, demand, rule, targets, NetworkParams(), curbed=curbed)
+    return solve_network(network, demand, rule, targets, NetworkParams(), Conditions(curbed=curbed))
 
 
 def test_an_order_that_limits_cut_says_so_with_what_is_left_of_it() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from engine.network.parts import network_parts
 from engine.plan.supplier_table import supplier_orders_table
+from engine.policy.aims import daily_demand
 from engine.policy.cost import cost_horizon, cost_of_orders
 from tests.engine.network.supplier_worlds import ITEMS, decide, frame, level_scenarios, scenarios_of, world
 
@@ -204,3 +205,22 @@ def test_terms_far_beyond_use_buy_no_more_than_sells_in_a_year(terms):
     assert (decision.units > 0).all()
     if "min_order_value" in terms:
         assert decision.supplier_orders.status.tolist() == ["below-minimum"]
+
+
+@pytest.mark.parametrize("kind", ["all_units", "incremental"])
+def test_a_price_break_adds_no_more_than_sells_in_a_year_and_the_line_says_so(kind):
+    # One unit every five days: at 0.001 a day to hold, three money saved a unit would pay for 600 more, eight years.
+    breaks = frame("item_id source_id min_units unit_cost kind", ("A", "S", 10.0, 1.0, kind))
+    items = frame("item_id unit_cost unit_price holding_cost", ("A", 4.0, 10.0, 0.001))
+    network = world("cost", 1, items=items, price_breaks=breaks)
+    paths = np.zeros((1, 4, network.horizon), dtype=np.float32)
+    paths[:, :, ::5] = 1.0
+    decision, targets, rule = decide(network, level_scenarios(network, paths))
+    daily = daily_demand(network.cells, paths, rule)[0]
+    assert decision.units.tolist() == [np.ceil(targets.raw_units[0] + 365 * daily)]
+    assert decision.rule.tolist() == ["year-of-sales"]
+    # A break that saves too little for that is weighed as it was.
+    dear = replace(network, cells=replace(network.cells, holding_cost=np.array([0.02])))
+    decision, _, _ = decide(dear, level_scenarios(dear, paths))
+    assert decision.rule.tolist() == ["price-break"]
+    assert 10 <= decision.units[0] < 60

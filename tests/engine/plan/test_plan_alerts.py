@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from engine.plan.alerts import ALERT_CODES, AlertInputs, LateInbound, OpenOrderAlerts, alerts
-from engine.plan.exposure import SalesFacts
+from engine.plan.exposure import NextArrival, SalesFacts
 from engine.plan.params import AlertParams
 from engine.plan.tables import check_plan_tables
 from engine.policy.types import Cells
+from experiments.exchange.catalogue import read_catalogue, with_wording
 from tests.plans import example_alert_inputs, example_plan, example_world
 
 AS_OF = np.datetime64("2025-01-06")
@@ -40,7 +41,7 @@ def inputs(n=1, **changed):
     facts = {
         "edges": AS_OF + np.arange(15),
         "mean_demand": np.ones((n, 14)),
-        "next_arrival": np.full(n, 7),
+        "next_arrival": NextArrival(np.full(n, 7), np.ones(n, bool)),
         "stock_out_probability": np.zeros(n),
         "expected_short": np.zeros(n),
         "sales": SalesFacts(np.full(n, 7.0), np.full(n, 7.0), np.zeros(n)),
@@ -73,6 +74,8 @@ def test_a_likely_stock_out_costs_the_units_short_times_their_shortage_cost():
     assert date == AS_OF + 5
     assert values == {
         "available": 5,
+        "earliest_arrival": None,
+        "forecast_end": None,
         "next_arrival": "2025-01-13",
         "probability": 0.3,
         "runs_out": "2025-01-11",
@@ -87,6 +90,32 @@ def test_a_best_seller_under_three_days_of_cover_costs_what_is_missing_to_three_
     assert values["cover_days"] == 1
     assert alerts(inputs(available=[1.0], abc=["B"]), AlertParams()).empty
     assert alerts(inputs(available=[3.0]), AlertParams()).empty
+
+
+def test_an_alert_names_the_next_arrival_only_where_something_is_on_order():
+    names = ("next_arrival", "earliest_arrival", "forecast_end")
+    for bucket, on_order, told, said in (
+        (3, True, "next_arrival", "the next arrival on 2025-01-09"),
+        (3, False, "earliest_arrival", "before 2025-01-09, the earliest that an order could arrive (none is on order)"),
+        (
+            14,
+            False,
+            "forecast_end",
+            "before 2025-01-20 (none is on order for the days until then, and no order could arrive)",
+        ),
+    ):
+        coming = NextArrival(np.array([bucket]), np.array([on_order]))
+        case = inputs(
+            stock_out_probability=np.array([0.3]), expected_short=np.array([4.0]), next_arrival=coming, available=[1.0]
+        )
+        found = with_wording(alerts(case, AlertParams()), read_catalogue())
+        for text in found["alert_values"]:
+            assert [name for name in names if json.loads(text)[name] is not None] == [told]
+        sentences = found.set_index("alert_code")["alert"]
+        assert said in sentences["stock-out-before-arrival"]
+        best_seller = sentences["best-seller-low-cover"]
+        assert ("Next arrival on 2025-01-09." in best_seller) == on_order
+        assert ("None is on order" in best_seller) == (not on_order)
 
 
 def test_excess_is_what_lies_beyond_the_cover_inbound_included():

@@ -33,6 +33,7 @@ def edition(as_of, lines, target=None, forecast=5.0, days=28):
     tables = {
         "orders": line_table("orders", orders),
         "transfers": empty_table("transfers"),
+        "next_best": empty_table("next_best"),
         "planned": line_table("planned", later),
         "targets": plan_table("targets", {name: [value] for name, value in row.items()}),
         "forecast": plan_table(
@@ -117,8 +118,8 @@ def test_stability_weighs_the_lines_that_stand_by_their_units():
             5.0, 56.0, "changed-dates", {"dates": 20.0},
         ),
         ({"position": 35.0}, 5.0, 40.0, "changed-lots", {"stock": 0.0, "forecast": 0.0}),
-        # Less stock asks for more, so it is not why a line shrank.
-        ({"position": 20.0}, 5.0, 30.0, "changed-lots", {"stock": 15.0}),
+        # Less stock asks for more, so it is not why a line shrank; nor is that nothing has changed.
+        ({"position": 20.0}, 5.0, 30.0, "changed-against", {"stock": 15.0}),
         ({"position": 35.0, "source_id": "T"}, 5.0, 40.0, "changed-source", {}),
         ({"position": 35.0, "location_id": "V"}, 5.0, 40.0, "changed-listing", {}),
     ],
@@ -135,7 +136,39 @@ def test_a_limit_that_cuts_the_newer_line_is_told():
     newer.tables["orders"]["reason_code"] = pd.array(["order-fair-share"], dtype="string[pyarrow]")
     changes, _, values = compared(edition(MONDAY, OLDER), newer)
     assert changes["reason_code"].tolist() == ["changed-limit"]
-    assert values[0]["rule"] == "order-fair-share"
+    assert values[0]["rule"] == "fair-share"
+
+
+def left_out(line, limit):
+    """Return ``next_best`` with the line of a day that a limit cut."""
+    row = {name: {"text": "", "date": MONDAY}.get(kind, 1) for name, kind in plan_columns("next_best")}
+    return plan_table("next_best", {name: [v] for name, v in (row | {"line_id": line, "limit": limit}).items()})
+
+
+def test_a_line_that_a_limit_left_out_says_so_whether_it_is_gone_or_comes_later():
+    day = MONDAY + WEEK
+    for lines, change in ((OLDER[2:], "gone"), (((8, 36.0), *OLDER[2:]), "moved")):
+        newer = edition(day, lines, {"position": 20.0})
+        newer.tables["next_best"] = left_out(f"L{day}", "supplier-capacity")
+        changes, _, values = compared(edition(MONDAY, OLDER), newer)
+        assert changes[["change", "reason_code"]].to_numpy().tolist() == [[change, "changed-limit"]]
+        assert values[0]["rule"] == "supplier-capacity"
+
+
+def test_a_line_that_is_larger_although_a_limit_cuts_it_is_not_told_as_cut():
+    day = MONDAY + WEEK
+    newer = edition(day, ((7, 41.0), *OLDER[2:]), {"position": 20.0})
+    newer.tables["orders"]["reason_code"] = pd.array(["order-budget"], dtype="string[pyarrow]")
+    newer.tables["next_best"] = left_out(f"L{day}", "budget")
+    changes, _, _ = compared(edition(MONDAY, OLDER), newer)
+    assert changes["reason_code"].tolist() == ["changed-stock"]
+
+
+def test_a_line_that_only_arrives_on_another_day_says_that():
+    newer = edition(MONDAY + WEEK, OLDER[1:], {"position": 20.0})
+    newer.tables["orders"]["available_date"] += pd.Timedelta(days=2)
+    changes, _, _ = compared(edition(MONDAY, OLDER), newer)
+    assert changes[["change", "reason_code"]].to_numpy().tolist() == [["moved", "changed-arrival"]]
 
 
 def test_plans_without_lines_compare_to_nothing():

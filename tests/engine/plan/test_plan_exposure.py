@@ -59,8 +59,9 @@ def test_the_next_arrival_is_inbound_or_decided_or_else_the_fastest_possible():
     units = np.zeros(world.options.n_options)
     units[:2] = 1
     found = next_arrival(arrivals, world.options, units)
-    assert found[:4].tolist() == [5, 3, 3, 3]
-    assert found[4] == world.options.arrival[4]
+    assert found.bucket[:4].tolist() == [5, 3, 3, 3]
+    assert found.bucket[4] == world.options.arrival[4]
+    assert found.on_order.tolist() == (np.isin(np.arange(world.cells.n_cells), [0, *world.options.cell[:2]])).tolist()
 
 
 def test_sales_facts_correct_the_usual_for_days_without_stock():

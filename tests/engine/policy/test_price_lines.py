@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.policy.price_lines import flat_prices, price_lines
+from engine.policy.price_lines import price_lines
 
 
 def lines(incremental):
@@ -34,5 +34,7 @@ def test_a_break_at_no_units_sets_the_price_from_the_first_unit_on():
 
 
 def test_prices_without_breaks_are_one_line_each():
-    assert flat_prices(np.array([2.0, 3.0])).paid(np.array([5.0, 5.0])).tolist() == [10.0, 15.0]
-    assert not flat_prices(np.array([2.0])).stepped.any()
+    none = np.zeros(0)
+    found = price_lines(np.array([2.0, 3.0]), none.astype(int), none, none, none.astype(bool))
+    assert found.paid(np.array([5.0, 5.0])).tolist() == [10.0, 15.0]
+    assert not found.stepped.any()

@@ -317,6 +317,18 @@ DIRT: dict[str, tuple[Files, int, str]] = {
         "Noted: rule VB29: batches add up to at most the stock on hand. Found 2 that exceed it in 2 rows, at rows 2, 3"
         " (item A, location X, 2024-03-01). Correct inventory or its batches.",
     ),
+    "unknown-place": (
+        {
+            "sales": SALES,
+            "supply": LINKS + "*,maker,*,3\n",
+            "closures": "place_id,start_date,end_date\nX,2024-01-05,2024-01-06\nmaker,2024-01-05,2024-01-06\n"
+            "Maker,2024-01-05,2024-01-06\ndefault,2024-01-05,2024-01-06\n*,2024-01-05,2024-01-06\n",
+        },
+        0,
+        "Noted: rule C30: every place_id of closures is a site, a supplier or another source that a table speaks of."
+        " Found 2 others in 5 rows, at rows 4, 6 (place Maker, 2024-01-05, end_date 2024-01-06). They close nothing as"
+        " they are; write place_id as the other tables do.",
+    ),
     "mostly-set-aside": (
         {"sales": HEADER + "A,X,2024-01-01,1\nA,X,2024-01-02,x\nB,X,2024-01-03,y\n"},
         3,

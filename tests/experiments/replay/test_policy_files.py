@@ -37,6 +37,7 @@ def test_a_usual_settings_file_is_restock_and_a_policy_table_is_what_it_says(tmp
         ('[policy]\nkind = "s_S"\norder_week = 2\n', "order_weeks"),
         ('[policy]\nkind = "sS"\n', "policy.kind is one of normal"),
         ('[policy]\nkind = "normal"\nservice = 1.5\n', "service must lie in"),
+        ('[policy]\nkind = "s_S"\norder_weeks = true\n', "policy.order_weeks is a number. Found true"),
         ('[policy]\nkind = "actual"\nservice = 0.9\n', "service"),
         ('[policy]\nkind = "normal"\n[targets]\nservice = 0.9\n', "targets"),
         ("[target]\nservice = 0.9\n", "targets"),
@@ -102,6 +103,17 @@ def test_a_what_if_changes_what_it_names_and_nothing_else(tmp_path: Path):
     assert known_on(other, day_before, closures)["overrides"]["value"].tolist() == [10.0]
 
 
+def test_changed_demand_is_whole_except_of_items_listed_as_divisible(tmp_path: Path):
+    frames = small_frames()
+    items = pd.DataFrame({"item_id": ["A"], "divisible": [True]})
+    path = written(tmp_path, "[[demand]]\nstart_date = 2023-01-01\nend_date = 2023-12-31\nfactor = 0.3\n")
+    other, _, _ = changed_tables(Tables.of(frames | {"items": items}), read_what_if(path))
+    was, now = frames["sales"]["units"].to_numpy(float), other["sales"]["units"].to_numpy(float)
+    of_a = other["sales"]["item_id"].eq("A").to_numpy(bool)
+    assert now[of_a].tolist() == (0.3 * was[of_a]).tolist()
+    assert now[~of_a].tolist() == (0.3 * was[~of_a]).round().tolist() != was[~of_a].tolist()
+
+
 def test_twins_have_the_changed_target_and_what_really_happened_has_none(tmp_path: Path):
     specs = [PolicySpec("n", "normal", params=RuleParams(by_class={"A": 0.99})), PolicySpec("actual", "actual")]
     (twin,) = changed_policies(specs, read_what_if(written(tmp_path, WHAT_IF)))
@@ -120,6 +132,7 @@ def test_twins_have_the_changed_target_and_what_really_happened_has_none(tmp_pat
             "known_from",
         ),
         ("[[closures]]\n", "closure"),
+        ("[[demand]]\nstart_date = 1\n", "demand.start_date is a date. Found 1"),
     ],
 )
 def test_a_what_if_that_says_nothing_sensible_is_refused(tmp_path: Path, text: str, told: str):
