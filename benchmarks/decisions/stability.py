@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.decisions.next_week import next_week
-from benchmarks.frozen import Frozen, Remembering
+from experiments.replay.frozen import Frozen, Remembering
 from benchmarks.measure import write_table
 from engine import make_plan
 from engine.execution import Run

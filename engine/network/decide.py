@@ -121,13 +121,13 @@ def solve_network(
         demand, presales = waits.demand, waits.presales
         fresh = np.where(network.options.primary, fresh, units)
         asked, units = _own_rules(network, demand, rule, given, (units, waits.cell), (fresh, steady))
-    later = demand_after(network, demand, targets, units, rule).later
-    now = with_sends(later, network.options, units)
+    after = demand_after(network, demand, targets, units, rule)
+    now = with_sends(after.later, network.options, units)
     supplied = supplier_orders(network, now, rule, targets, units, params.max_periods_ahead)
     if curbed is not None:
         supplied = after_cuts(network, supplied, np.where(curbed.rule != "", curbed.units, supplied.units))
-        later = demand_after(network, demand, targets, supplied.units, rule).later
-    decision = replace(_decision(network, later, rule, given, (supplied, asked, coupled), report), presales=presales)
+        after = demand_after(network, demand, targets, supplied.units, rule)
+    decision = replace(_decision(network, after, rule, given, (supplied, asked, coupled), report), presales=presales)
     if steady is not None:
         decision = _told_kept(decision, fresh, asked)
     if curbed is None:
@@ -226,14 +226,14 @@ def _shared(asked: F64, rows: I64, frame: Frame, limits: Limits, units: F64) -> 
 
 def _decision(
     network: Network,
-    later: Scenarios,
+    after: TierDemand,
     rule: StockRule,
     given: Given,
     found: tuple[SupplierDecision, F64, Bools],
     report: SolveReport,
 ) -> Decision:
     supplied, asked, coupled = found
-    units = supplied.units
+    units, later = supplied.units, after.later
     cells, options = network.cells, network.options
     sent = with_sends(later, options, units)
     primary = np.flatnonzero(options.primary)
@@ -250,4 +250,7 @@ def _decision(
     code[(units > 0) & ~coupled & (units < asked)] = FAIR_SHARE
     names = np.array([BINDING[number] for number in code.tolist()], dtype=object)
     names = np.where((supplied.rule != "") & (units > 0), supplied.rule, names)
-    return Decision(units, names, waiting, service[0], service[1], sent, report, later, supplier_orders=supplied.orders)
+    orders = supplied.orders
+    return Decision(
+        units, names, waiting, service[0], service[1], sent, report, later, after.own, supplier_orders=orders
+    )
