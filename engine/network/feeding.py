@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engine.network.sharing import share_out
-from engine.network.steady import Held, kept
+from engine.network.steady import Held, kept_shares
 from engine.policy.lots import Lots
-from engine.policy.types import F64, I64
+from engine.policy.types import F64, I64, Bools
 
 _SLACK = 1e-6
 
@@ -79,41 +79,44 @@ class Fed:
         sent, self.sent = self.sent, np.zeros_like(self.sent)
         return sent
 
-    def serve(self, now: tuple[I64, I64], units: F64, stock: F64, lots: Lots, held: Held | None) -> F64:
+    def serve(self, now: tuple[I64, I64], asked: tuple[F64, F64], stock: F64, lots: Lots, held: Held | None) -> F64:
         """Return what is granted of orders of one day, and book it.
 
         Parameters
         ----------
         now
             Rows that order, and their steps.
-        units
-            What they ask for, shape (rows, P).
+        asked
+            What they ask for afresh, and held to an older plan, shape (rows, P).
         stock
             Stock of all cells, receipts included, shape (r, P).
         lots
             Feasible quantities, shape (r,).
         held
-            What an older plan meant, which also stays where only the sharing moved it, within the same band.
+            What an older plan meant.
         """
         rows, steps = now
+        fresh, units = asked
         place = np.flatnonzero(self.feeding.giver[rows] >= 0)
         if not len(place):
             return units
-        fed, asked = rows[place], units[place]
+        fed = rows[place]
         own = Lots(lots.size[fed], lots.least[fed], lots.most[fed])
-        limits = self._limits(fed, stock)
-        granted = asked
-        for limit in limits:
-            granted = limit.shared(granted, own)
-        if held is not None:
-            granted = _as_meant(granted, asked, (held.meant[fed, steps[place]], held.band[fed]), own, limits)
-        self.asked[fed] = asked - granted
+        shares = _Shares(own, self._limits(fed, stock))
+        if held is None:
+            wanted = units[place]
+            granted = shares.granted(wanted)
+        else:
+            meant = np.broadcast_to(held.meant[fed, steps[place], None], fresh[place].shape)
+            rules = Lots(own.size[:, None], own.least[:, None], own.most[:, None])
+            wanted, granted = kept_shares((fresh[place], units[place]), meant, held.band[fed, None], rules, shares)
+        self.asked[fed] = wanted - granted
         np.add.at(self.sent, self.feeding.giver[fed], granted)
         served = units.copy()
         served[place] = granted
         return served
 
-    def _limits(self, fed: I64, stock: F64) -> list[_Limit]:
+    def _limits(self, fed: I64, stock: F64) -> tuple[_Limit, ...]:
         """Return the limits of receivers on one day: trips, then givers."""
         feeding = self.feeding
         carried = np.flatnonzero(feeding.lane[fed] >= 0)
@@ -122,10 +125,10 @@ class Fed:
         givers, giver = np.unique(feeding.giver[fed], return_inverse=True)
         step = feeding.step[givers, None]
         there = np.floor(np.maximum(stock[givers] - self.sent[givers], 0.0) / step + 1e-9) * step
-        return [
+        return (
             _Limit(carried, feeding.volume[fed[carried]], lane.reshape(-1), room),
             _Limit(np.arange(len(fed)), np.ones(len(fed)), giver.reshape(-1), there),
-        ]
+        )
 
 
 @dataclass(frozen=True)
@@ -137,14 +140,7 @@ class _Limit:
     group: I64
     bound: F64
 
-    def shared(self, asked: F64, lots: Lots) -> F64:
-        part = Lots(lots.size[self.row], lots.least[self.row], lots.most[self.row])
-        granted = asked.copy()
-        granted[self.row] = share_out(asked[self.row], part, self.weight, self.group, self.bound)
-        return granted
-
-    def over(self, units: F64) -> F64:
-        """Return which rows are under a limit that units exceed, shape of the units."""
+    def over(self, units: F64) -> Bools:
         used = np.zeros(self.bound.shape)
         np.add.at(used, self.group, self.weight[:, None] * units[self.row])
         found = np.zeros(units.shape, dtype=bool)
@@ -152,15 +148,19 @@ class _Limit:
         return found
 
 
-def _as_meant(granted: F64, asked: F64, meant: tuple[F64, F64], lots: Lots, limits: list[_Limit]) -> F64:
-    """Return units as meant where sharing cut them and they lie in the band; as granted where a limit would break."""
-    units, band = meant[0][:, None], meant[1][:, None]
-    rules = Lots(lots.size[:, None], lots.least[:, None], lots.most[:, None])
-    ends = rules.at_least(granted - band), rules.at_least(granted + band)
-    near = kept(np.broadcast_to(units, granted.shape), granted, ends, rules)
-    held = np.where((granted < asked) & (near <= asked), near, granted)
-    while True:
-        back = (held != granted) & np.logical_or.reduce([limit.over(held) for limit in limits])
-        if not back.any():
-            return held
-        held = np.where(back, granted, held)
+@dataclass(frozen=True)
+class _Shares:
+    """What receivers share on one day, in the order in which it is dealt, and their lots."""
+
+    lots: Lots
+    limits: tuple[_Limit, ...]
+
+    def granted(self, asked: F64) -> F64:
+        units = asked.copy()
+        for limit in self.limits:
+            part = Lots(self.lots.size[limit.row], self.lots.least[limit.row], self.lots.most[limit.row])
+            units[limit.row] = share_out(units[limit.row], part, limit.weight, limit.group, limit.bound)
+        return units
+
+    def over(self, units: F64) -> Bools:
+        return np.asarray(np.logical_or.reduce([limit.over(units) for limit in self.limits]))

@@ -214,11 +214,11 @@ def follow(
             position = stock[at] + np.einsum("hr,hrp->rp", due, pipeline[ahead, at])
             if fed is not None:
                 position -= fed.owed(at)
-            units = _order(later, (at, step), position)
+            fresh = units = _order(later, (at, step), position)
             if held is not None:
-                units = _as_meant(later, (at, step), position, units, held)
+                units = _as_meant(later, (at, step), position, fresh, held)
             if fed is not None:
-                units = fed.serve((at, step), units, stock + pipeline[t], later.lots, held)
+                units = fed.serve((at, step), (fresh, units), stock + pipeline[t], later.lots, held)
             ordered[at, :, step] = units
             pipeline[later.arrival[at, step], at] += units
         owed = np.minimum(stock, 0.0)

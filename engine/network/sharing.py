@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.network.problem import Limits
 from engine.policy.lots import Lots
-from engine.policy.types import F64, I64
+from engine.policy.types import F64, I64, Bools
 
 _SLACK = 1e-6
 
@@ -62,8 +62,8 @@ def share_out(asked: F64, lots: Lots, weight: F64, group: I64, bound: F64) -> F6
     rows, group = asked[order], group[order]
     used = np.zeros(bound.shape)
     np.add.at(used, group, weight[order, None] * rows)
-    over = used > bound + _SLACK
-    some = over.any(axis=1)[group]
+    over: Bools = used > bound + _SLACK
+    some: Bools = np.any(over, axis=1)[group]
     if not some.any():
         return asked
     order, rows, group = order[some], rows[some], group[some]
