@@ -35,32 +35,41 @@ class Ahead:
         The network, with cells over all buckets.
     mean
         Mean demand, rounded to float32, shape (n, 2 H); 0 at cells that were not asked for.
-    leaving
-        The same without what fed cells order later.
+    gives
+        Those of the cells that feed others, in order.
+    given
+        Their own mean demand and what is sent today, shape (gives, 2 H).
     """
 
     network: Network
     mean: F64
-    leaving: F64
+    gives: I64
+    given: F64
+
+    def leaving(self, cells: I64) -> F64:
+        """Return mean demand of cells without what fed cells order later, shape (cells, 2 H)."""
+        found = self.mean[cells]
+        rows = np.flatnonzero(np.isin(cells, self.gives))
+        found[rows] = self.given[np.searchsorted(self.gives, cells[rows])]
+        return found
 
 
 def look_ahead(network: Network, decision: Decision, some: I64) -> Ahead:
-    """Return the network ahead, with the demand of some cells."""
+    """Return the network ahead, with the demand of some cells, which are sorted."""
     cells, horizon = network.cells, network.horizon
     goes_on = cells.end_bucket >= horizon
     mean = np.zeros((cells.n_cells, 2 * horizon))
     mean[some] = _ahead(mean_demand(decision.demand.paths, some), goes_on[some])
-    leaving, gives = mean, some[feeders(network)[some]]
+    gives = some[feeders(network)[some]]
+    given = _ahead(mean_demand(decision.own.paths, gives), goes_on[gives])
     if len(gives):
-        leaving = mean.copy()
-        leaving[gives] = _ahead(mean_demand(decision.own.paths, gives), goes_on[gives])
-        leaving[gives, :horizon] += sent_today(network, decision)[gives]
+        given[:, :horizon] += sent_today(network, decision)[gives]
     longer = replace(
         cells,
         arrivals=np.concatenate([cells.arrivals, np.zeros_like(cells.arrivals)], axis=1),
         end_bucket=np.where(goes_on, 2 * horizon, cells.end_bucket),
     )
-    return Ahead(replace(network, cells=longer, horizon=2 * horizon), mean, leaving)
+    return Ahead(replace(network, cells=longer, horizon=2 * horizon), mean, gives, given)
 
 
 def mean_demand(paths: F32, some: I64) -> F64:
@@ -89,8 +98,8 @@ def sent_today(network: Network, decision: Decision) -> F64:
 
 def feeders(network: Network) -> Bools:
     """Return which cells others have their primary link from, shape (n,)."""
-    gives = np.zeros(network.cells.n_cells, dtype=bool)
-    gives[_givers(network)[_givers(network) >= 0]] = True
+    gives, giver = np.zeros(network.cells.n_cells, dtype=bool), _givers(network)
+    gives[giver[giver >= 0]] = True
     return gives
 
 
@@ -105,10 +114,8 @@ def families(network: Network) -> I64:
 
 def joined_by_trips(network: Network, family: I64) -> I64:
     """Return the families with those that share trips of limited volume as one."""
-    lane, _ = _limited_lanes(network)
-    option = network.primary_of
     limited = np.zeros(network.cells.n_cells, dtype=bool)
-    limited[family[(option >= 0) & (lane[option] >= 0)]] = True
+    limited[family[_limited_lanes(network) >= 0]] = True
     return np.where(limited[family], -1, family)
 
 
@@ -141,10 +148,13 @@ def walk_of(network: Network, targets: Targets, cells: I64, mean: F64) -> tuple[
     giver = _givers(network)[later.cell]
     if not (giver >= 0).any():
         return later, None
-    lane, room = _limited_lanes(network)
-    volume = network.volume[later.cell]
-    on_trip = np.where(later.option >= 0, lane[later.option], -1)
-    return later, Feeding(np.where(giver >= 0, place[giver], -1), network.cells.step[later.cell], on_trip, volume, room)
+    return later, Feeding(
+        giver=np.where(giver >= 0, place[giver], -1),
+        step=network.cells.step[later.cell],
+        lane=_limited_lanes(network)[later.cell],
+        volume=network.volume[later.cell],
+        room=network.lanes["trip_capacity_volume"].to_numpy(dtype=np.float64),
+    )
 
 
 def _ahead(known: F64, goes_on: Bools) -> F64:
@@ -154,14 +164,21 @@ def _ahead(known: F64, goes_on: Bools) -> F64:
 
 def _givers(network: Network) -> I64:
     """Return the cell that each cell's primary link comes from, -1 for a purchase or none, shape (n,)."""
-    option = network.primary_of
-    return np.where(option >= 0, network.options.origin_cell[option], -1).astype(np.int64)
+    return _of_primary(network, network.options.origin_cell)
 
 
-def _limited_lanes(network: Network) -> tuple[I64, F64]:
-    """Return the lane of each option whose trips limit it, -1 for none, and the volume of a trip by lane."""
-    options = network.options
+def _limited_lanes(network: Network) -> I64:
+    """Return the lane of each cell's primary link if its trips limit the cell, else -1, shape (n,)."""
+    lane = _of_primary(network, network.options.lane)
     room = network.lanes["trip_capacity_volume"].to_numpy(dtype=np.float64)
-    limited = (options.lane >= 0) & (network.volume[options.cell] > 0)
-    limited[limited] = np.isfinite(room[options.lane[limited]])
-    return np.where(limited, options.lane, -1), room
+    limited = (lane >= 0) & (network.volume > 0)
+    limited[limited] = np.isfinite(room[lane[limited]])
+    return np.where(limited, lane, -1)
+
+
+def _of_primary(network: Network, values: I64) -> I64:
+    """Return a value of each cell's primary option, -1 without one."""
+    option = network.primary_of
+    found = np.full(len(option), -1, dtype=np.int64)
+    found[option >= 0] = values[option[option >= 0]]
+    return found

@@ -212,13 +212,14 @@ def _own_rules(
             asked[found.option] = found.order_units if steady is None else steady.today(network, found)
         rows = np.flatnonzero(here)
         shares = _Shares(take_lots(given.frame.problem.lots, rows), _limits_left(rows, limits, units))
-        units[rows] = shares.granted(asked[rows])
-        if steady is not None:
-            afresh = shares.granted(fresh[rows])
-            units[rows] = steady.shared(network, rows, (fresh[rows], asked[rows]), shares.lots, shares)
-            # A share that stays as meant is kept, and not cut.
-            asked[rows] = np.where(units[rows] == afresh, fresh[rows], units[rows])
-            fresh[rows] = afresh
+        if steady is None:
+            units[rows] = shares.granted(asked[rows])
+            continue
+        afresh = shares.granted(fresh[rows])
+        units[rows] = steady.shared(network, rows, (fresh[rows], asked[rows]), shares.lots, shares)
+        # A share that stays as meant is kept, and not cut.
+        asked[rows] = np.where(units[rows] == afresh, fresh[rows], units[rows])
+        fresh[rows] = afresh
     return asked, units
 
 

@@ -89,7 +89,7 @@ def _planned(
     family = joined_by_trips(network, families(network))
     for rows in blocks(family[walked], ahead.network.horizon + 1):
         later, feeding = walk_of(ahead.network, targets, walked[rows], ahead.mean)
-        path = ahead.leaving[later.cell, None].astype(np.float32)
+        path = ahead.leaving(later.cell)[:, None].astype(np.float32)
         held = None if steady is None else steady.later(later.option, later.day)
         ordered = follow(ahead.network, later, path, arriving[later.cell], rule, held, feeding).ordered[:, 0]
         row, step = np.nonzero((ordered > 0) & (later.bucket < network.horizon))

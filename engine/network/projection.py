@@ -56,20 +56,20 @@ def projection_rows(
     family = families(network)
     walked = np.flatnonzero(np.isin(family, family[chosen]))
     ahead = look_ahead(network, decision, walked)
-    inbound = network.cells.arrivals
-    ordered = arriving_today(network.cells, network, decision)
-    mean = np.zeros((network.cells.n_cells, horizon))
+    inbound = network.cells.arrivals[walked]
+    ordered = arriving_today(network.cells, network, decision)[walked]
+    mean = np.zeros((len(walked), horizon))
     quantiles = np.zeros((len(PROJECTED_LEVELS), *mean.shape))
     for rows in blocks(family[walked], n_paths * (horizon + 1)):
         later, feeding = walk_of(ahead.network, targets, walked[rows], ahead.mean)
-        later, here = _within(later, horizon), later.cell
-        feeding = None if feeding is None else feeding.without_trips()
-        arriving = inbound[here] + ordered[here]
-        followed = follow(network, later, _leaving(network, decision, here), arriving, rule, feeding=feeding)
-        ordered[here] += _mean_arrivals(later, followed, horizon)
-        mean[here] = followed.stock.mean(axis=1)
-        quantiles[:, here] = _quantiles(followed.stock)
-    mean, inbound, ordered, quantiles = mean[chosen], inbound[chosen], ordered[chosen], quantiles[:, chosen]
+        later, feeding = _within(later, horizon), None if feeding is None else feeding.without_trips()
+        at, paths = np.searchsorted(walked, later.cell), _leaving(network, decision, later.cell)
+        followed = follow(network, later, paths, inbound[at] + ordered[at], rule, feeding=feeding)
+        ordered[at] += _mean_arrivals(later, followed, horizon)
+        mean[at] = followed.stock.mean(axis=1)
+        quantiles[:, at] = _quantiles(followed.stock)
+    asked = np.searchsorted(walked, chosen)
+    mean, inbound, ordered, quantiles = mean[asked], inbound[asked], ordered[asked], quantiles[:, asked]
     dates = network.calendar.starts[network.calendar.n_history :][:horizon]
     return plan_table(
         "projection",

@@ -3,6 +3,7 @@
 A level is estimated from a sample of paths, so two plans of the same data and different samples differ. A line keeps
 the units and the day of the older plan if some level within the band of that chance around the fresh level would order
 just that; else the fresh answer is taken. What was kept counts in the next position, so differences do not add up.
+Where a giver or a trip is short, a share stays by the same band (`kept_shares`).
 
 **The band.** The standard error of an order-up-to level is found by batch means (Law, Simulation Modeling and
 Analysis, 9.5.3): the level is worked out anew on each of `BATCHES` disjoint parts of the paths; the spread of these

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil, floor
 
 import numpy as np
@@ -27,7 +28,7 @@ def chain(stock, items=("A",), places=("R1", "R2"), tiers=1, multiple=None, volu
     )
     supply = table(
         "item_id source_id location_id lead_time_days review_period_days unit_cost order_multiple",
-        ("*", "S", "C" if tiers == 1 else "D", 10.0, 7.0, 4.0, multiple),
+        ("*", "S", "CD"[tiers - 1], 10.0, 7.0, 4.0, multiple),
     )
     volumes = table(
         "item_id unit_cost unit_price volume", *((item, 4.0, 12.0, 1.0 + k) for k, item in enumerate(items))
@@ -93,6 +94,16 @@ def test_a_trip_carries_what_fits_and_the_rest_goes_with_the_next():
     assert [planned[item, "R1", day] for day in (7, 14) for item in "AB"] == [12.0] * 4
 
 
+def test_a_centre_that_nothing_supplies_shares_what_it_has():
+    # As in the first test on day 7, but the centre orders nothing: after that it has nothing to send.
+    network = chain({("A", "C"): 40, ("A", "R1"): 40, ("A", "R2"): 60})
+    options = network.options
+    network = replace(network, options=replace(options, primary=options.primary & (options.origin_cell >= 0)))
+    planned, targets, _ = lines_of(network, constant(network, 0.0, 4.0, 6.0), units=np.zeros(3))
+    assert len(targets.option) == 2
+    assert planned == {("A", "R1", 7): 16.0, ("A", "R2", 7): 24.0}
+
+
 def walked(network, targets, decision, rule):
     """Return planned units by option and day, with one number for each cell and day."""
     cells, options = network.cells, network.options
@@ -104,6 +115,7 @@ def walked(network, targets, decision, rule):
     rows = np.flatnonzero(options.arrival < network.horizon)
     np.add.at(coming, (options.cell[rows], options.arrival[rows]), decision.units[rows])
     stock, asking, planned = cells.net.copy(), {}, {}
+    demand = ahead.leaving(np.arange(cells.n_cells))
     giver = {int(c): int(o) for c, o in zip(options.cell[later.option], options.origin_cell[later.option], strict=True)}
     for day in range(horizon):
         asked, step_of = {}, {}
@@ -138,7 +150,7 @@ def walked(network, targets, decision, rule):
             lots = Lots(later.lots.size[at], later.lots.least[at], later.lots.most[at])
             shares = fair_share(np.array([asked[cell] for cell in fed]), lots, Limits(of, k, weight, np.array(bounds)))
             granted.update(zip(fed, shares.tolist(), strict=True))
-        leaving = ahead.leaving[:, day].copy()
+        leaving = demand[:, day].copy()
         for cell, units in granted.items():
             row, step = step_of[cell]
             coming[cell, min(int(later.arrival[row, step]), horizon)] += units
