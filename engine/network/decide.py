@@ -28,14 +28,14 @@ stock or trips do not suffice; what is decided is then followed anew for the dem
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.network.coupled import solve_coupled
 from engine.network.decision import NO_CONDITIONS, UNCOUPLED, Conditions, Decision
 from engine.network.expected import SampleCost, cost_without
-from engine.network.formulate import Frame, formulate, restrict, sharing_limits, take_lots
+from engine.network.formulate import formulate, restrict, sharing_limits, take_lots
 from engine.network.help import Given, help_units
 from engine.network.params import NetworkParams
 from engine.network.presale_steps import for_presales, still_waiting
@@ -56,9 +56,12 @@ from engine.network.tiers import (
 from engine.network.types import BINDING, DO_NOTHING, FAIR_SHARE, FROM_COST, FROM_PRIMARY_RULE, Network
 from engine.plan.types import SolveReport, joined_report
 from engine.policy.cost import cost_horizon, own_horizon
+from engine.policy.lots import Lots
 from engine.policy.service import expected_service
 from engine.policy.targets import stock_targets
 from engine.policy.types import F64, I64, Bools, Scenarios, StockRule, Targets
+
+_OVER = 1e-6  # of a limit, from rounding
 
 
 def solve_network(
@@ -115,13 +118,13 @@ def solve_network(
         demand, presales = waits.demand, waits.presales
         fresh = np.where(network.options.primary, fresh, units)
         asked, units = _own_rules(network, demand, rule, given, (units, waits.cell), (fresh, steady))
-    later = demand_after(network, demand, targets, units, rule).later
-    now = with_sends(later, network.options, units)
+    after = demand_after(network, demand, targets, units, rule)
+    now = with_sends(after.later, network.options, units)
     supplied = supplier_orders(network, now, rule, targets, units, params.max_periods_ahead)
     if curbed is not None:
         supplied = after_cuts(network, supplied, np.where(curbed.rule != "", curbed.units, supplied.units))
-        later = demand_after(network, demand, targets, supplied.units, rule).later
-    decision = replace(_decision(network, later, rule, given, (supplied, asked, coupled), report), presales=presales)
+        after = demand_after(network, demand, targets, supplied.units, rule)
+    decision = replace(_decision(network, after, rule, given, (supplied, asked, coupled), report), presales=presales)
     if steady is not None:
         decision = _told_kept(decision, fresh, asked)
     if curbed is None:
@@ -202,32 +205,57 @@ def _own_rules(
             fresh[found.option] = found.order_units
             asked[found.option] = found.order_units if steady is None else steady.today(network, found)
         rows = np.flatnonzero(here)
-        units[rows] = _shared(asked[rows], rows, given.frame, limits, units)
+        shares = _Shares(take_lots(given.frame.problem.lots, rows), _limits_left(rows, limits, units))
+        if steady is None:
+            units[rows] = shares.granted(asked[rows])
+            continue
+        afresh = shares.granted(fresh[rows])
+        units[rows] = steady.shared(network, rows, (fresh[rows], asked[rows]), shares.lots, shares)
+        # A share that stays as meant is kept, and not cut.
+        asked[rows] = np.where(units[rows] == afresh, fresh[rows], units[rows])
+        fresh[rows] = afresh
     return asked, units
 
 
-def _shared(asked: F64, rows: I64, frame: Frame, limits: Limits, units: F64) -> F64:
-    """Return what some options are granted, after what others already have is off the limits."""
+@dataclass(frozen=True)
+class _Shares:
+    """What receivers of one level share today."""
+
+    lots: Lots
+    limits: Limits
+
+    def granted(self, asked: F64) -> F64:
+        return fair_share(asked, self.lots, self.limits)
+
+    def over(self, units: F64) -> Bools:
+        limits = self.limits
+        used = np.bincount(limits.row, limits.coefficient * units[limits.option], len(limits.bound))
+        found = np.zeros(len(units), dtype=bool)
+        found[limits.option[used[limits.row] > limits.bound[limits.row] + _OVER]] = True
+        return found
+
+
+def _limits_left(rows: I64, limits: Limits, units: F64) -> Limits:
+    """Return the limits of some options, with what others already have taken off."""
     inside = np.zeros(len(units), dtype=bool)
     inside[rows] = True
     bound = limits.bound.copy()
     np.subtract.at(bound, limits.row, limits.coefficient * np.where(inside, 0.0, units)[limits.option])
     kept = inside[limits.option]
     place = np.cumsum(inside) - 1
-    here = Limits(limits.row[kept], place[limits.option[kept]], limits.coefficient[kept], bound)
-    return fair_share(asked, take_lots(frame.problem.lots, rows), here)
+    return Limits(limits.row[kept], place[limits.option[kept]], limits.coefficient[kept], bound)
 
 
 def _decision(
     network: Network,
-    later: Scenarios,
+    after: TierDemand,
     rule: StockRule,
     given: Given,
     found: tuple[SupplierDecision, F64, Bools],
     report: SolveReport,
 ) -> Decision:
     supplied, asked, coupled = found
-    units = supplied.units
+    units, later = supplied.units, after.later
     cells, options = network.cells, network.options
     sent = with_sends(later, options, units)
     primary = np.flatnonzero(options.primary)
@@ -244,4 +272,7 @@ def _decision(
     code[(units > 0) & ~coupled & (units < asked)] = FAIR_SHARE
     names = np.array([BINDING[number] for number in code.tolist()], dtype=object)
     names = np.where((supplied.rule != "") & (units > 0), supplied.rule, names)
-    return Decision(units, names, waiting, service[0], service[1], sent, report, later, supplier_orders=supplied.orders)
+    orders = supplied.orders
+    return Decision(
+        units, names, waiting, service[0], service[1], sent, report, later, after.own, supplier_orders=orders
+    )

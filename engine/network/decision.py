@@ -35,6 +35,8 @@ class Decision:
         How the coupled problem was solved.
     later
         The same without what is sent today: own demand, and what fed cells order later.
+    own
+        Own demand alone.
     presales
         What of ``later`` is presales.
     supplier_orders
@@ -52,6 +54,7 @@ class Decision:
     demand: Scenarios
     report: SolveReport
     later: Scenarios
+    own: Scenarios
     presales: PresalePaths = NO_PRESALES
     supplier_orders: SupplierOrders = field(default_factory=no_orders)
     fresh: F64 | None = None

@@ -8,14 +8,19 @@ demand is taken to go on at its mean daily rate, so that the last orders are no 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.network.feeding import Fed, Feeding
 from engine.network.steady import Held, kept
 from engine.network.types import Network
 from engine.policy.lots import Lots, lots
 from engine.policy.types import F32, F64, I64, StockRule, Targets
+
+NEVER = 2**40
+"""Bucket and day of what is never ordered."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,8 @@ class LaterOrders:
 
     Parameters
     ----------
-    option
-        Row in options, shape (r,).
+    option, cell
+        Row in options, -1 for a cell that orders nothing, and the receiving cell, shape (r,).
     bucket, arrival
         Bucket of the order day and first bucket that it serves, shape (r, J), at most the horizon; the horizon where
         there is none.
@@ -42,6 +47,7 @@ class LaterOrders:
     """
 
     option: I64
+    cell: I64
     bucket: I64
     arrival: I64
     day: I64
@@ -108,6 +114,7 @@ def later_orders(network: Network, targets: Targets, rows: I64, mean_paths: F64)
     )
     return LaterOrders(
         option=option,
+        cell=cell,
         bucket=np.where(none, horizon, bucket)[:, :-1],
         arrival=np.where(none, horizon, np.minimum(served, horizon))[:, :-1],
         day=order_day[:, :-1],
@@ -116,6 +123,33 @@ def later_orders(network: Network, targets: Targets, rows: I64, mean_paths: F64)
         level=_levels(network, cell, targets.safety_stock[rows], mean_paths[cell], (bucket, served)),
         gap=np.maximum(targets.order_up_to - targets.reorder_point, 0.0)[rows],
         lots=rules,
+    )
+
+
+def with_idle(later: LaterOrders, cells: I64) -> LaterOrders:
+    """Return the orders with some cells, as last rows, that order nothing."""
+    if not len(cells):
+        return later
+    n_idle = len(cells)
+
+    def filled(values: I64, fill: int) -> I64:
+        return np.concatenate([values, np.full((n_idle, *values.shape[1:]), fill, dtype=np.int64)])
+
+    return LaterOrders(
+        option=filled(later.option, -1),
+        cell=np.concatenate([later.cell, cells]),
+        bucket=filled(later.bucket, NEVER),
+        arrival=filled(later.arrival, NEVER),
+        day=filled(later.day, NEVER),
+        arrival_day=filled(later.arrival_day, NEVER),
+        until=filled(later.until, NEVER),
+        level=np.concatenate([later.level, np.zeros((n_idle, later.n_steps))]),
+        gap=np.concatenate([later.gap, np.zeros(n_idle)]),
+        lots=Lots(
+            np.concatenate([later.lots.size, np.ones(n_idle)]),
+            filled(later.lots.least, 1),
+            filled(later.lots.most, 0),
+        ),
     )
 
 
@@ -136,7 +170,13 @@ def _levels(network: Network, cell: I64, safety_stock: F64, mean: F64, steps: tu
 
 
 def follow(
-    network: Network, later: LaterOrders, paths: F32, arriving: F64, rule: StockRule, held: Held | None = None
+    network: Network,
+    later: LaterOrders,
+    paths: F32,
+    arriving: F64,
+    rule: StockRule,
+    held: Held | None = None,
+    feeding: Feeding | None = None,
 ) -> Followed:
     """Follow the policy along paths.
 
@@ -145,40 +185,46 @@ def follow(
     network, later
         Stock at ``as_of``, and the later order days with their levels.
     paths
-        Demand of the receiving cells, shape (r, P, H).
+        Demand of the receiving cells, shape (r, P, H); without what ``feeding`` sends.
     arriving
         Units arriving by bucket besides later orders, shape (r, H): inbound and today's decision.
     rule
         What becomes of unmet demand.
     held
         What an older plan meant, which stays where chance explains the difference (`engine.network.steady`).
+    feeding
+        Which cells feed which, so that none sends more than it has (`engine.network.feeding`); without it orders are
+        served in full.
     """
-    cell = network.options.cell[later.option]
     n_rows, n_paths, horizon = paths.shape
-    stock = np.repeat(network.cells.net[cell, None], n_paths, axis=1)
+    stock = np.repeat(network.cells.net[later.cell, None], n_paths, axis=1)
     # One bucket more, for all that lands behind the horizon.
     pipeline = np.zeros((horizon + 1, n_rows, n_paths))
     pipeline[:horizon] = arriving.T[:, :, None]
     buckets = np.arange(horizon + 1)[:, None]
     ordered = np.zeros((n_rows, n_paths, later.n_steps))
     on_hand = np.zeros((n_rows, n_paths, horizon))
-    for t in range(horizon):
-        for step in range(later.n_steps):
-            at = np.flatnonzero(later.bucket[:, step] == t)
-            if not len(at):
-                continue
+    fed = None if feeding is None else Fed.at_first(feeding, n_paths)
+    for t, days in enumerate(_order_days(later, horizon)):
+        for at, step in days:
             # Only what is due before the arrival of the order after counts in the position.
             last = later.until[at, step]
             ahead = slice(t, int(last.max()))
             due = (buckets[ahead] < last).astype(np.float64)
             position = stock[at] + np.einsum("hr,hrp->rp", due, pipeline[ahead, at])
-            units = _order(later, at, step, position)
+            if fed is not None:
+                position -= fed.owed(at)
+            fresh = units = _order(later, (at, step), position)
             if held is not None:
-                units = _as_meant(later, (at, step), position, units, held)
+                units = _as_meant(later, (at, step), position, fresh, held)
+            if fed is not None:
+                units = fed.serve((at, step), (fresh, units), stock + pipeline[t], later.lots, held)
             ordered[at, :, step] = units
             pipeline[later.arrival[at, step], at] += units
         owed = np.minimum(stock, 0.0)
         stock = stock + pipeline[t] - paths[:, :, t]
+        if fed is not None:
+            stock -= fed.leaving()
         if not rule.backordered:
             # What was owed at the start stays owed until receipts cover it; new shortage is lost.
             stock = np.maximum(stock, np.minimum(owed + pipeline[t], 0.0))
@@ -186,17 +232,34 @@ def follow(
     return Followed(ordered, on_hand)
 
 
-def _order(later: LaterOrders, at: I64, step: int, position: F64, shift: F64 | float = 0.0) -> F64:
-    level = later.level[at, step, None] + shift
+def _order_days(later: LaterOrders, horizon: int) -> Iterator[list[tuple[I64, I64]]]:
+    """Return for each bucket its order days, as rows and their steps."""
+    row, step = np.nonzero(later.bucket < horizon)
+    bucket, day = later.bucket[row, step], later.day[row, step]
+    order = np.lexsort((row, day, bucket))
+    row, step, bucket, day = row[order], step[order], bucket[order], day[order]
+    starts = np.flatnonzero(np.diff(day, prepend=-1) | np.diff(bucket, prepend=-1))
+    ends = np.append(starts[1:], len(row))
+    first = np.searchsorted(bucket[starts], np.arange(horizon + 1))
+    for t in range(horizon):
+        yield [
+            (row[start:end], step[start:end])
+            for start, end in zip(starts[first[t] : first[t + 1]], ends[first[t] : first[t + 1]], strict=True)
+        ]
+
+
+def _order(later: LaterOrders, now: tuple[I64, I64], position: F64, shift: F64 | float = 0.0) -> F64:
+    at, step = now
+    level = later.level[at, step][:, None] + shift
     wish = np.where(position <= level - later.gap[at, None], level - position, 0.0)
     return _lots(later, at).at_least(wish)
 
 
-def _as_meant(later: LaterOrders, now: tuple[I64, int], position: F64, fresh: F64, held: Held) -> F64:
+def _as_meant(later: LaterOrders, now: tuple[I64, I64], position: F64, fresh: F64, held: Held) -> F64:
     at, step = now
     band = held.band[at, None]
-    ends = _order(later, at, step, position, -band), _order(later, at, step, position, band)
-    meant = np.broadcast_to(held.meant[at, step, None], fresh.shape)
+    ends = _order(later, now, position, -band), _order(later, now, position, band)
+    meant = np.broadcast_to(held.meant[at, step][:, None], fresh.shape)
     return kept(meant, fresh, ends, _lots(later, at))
 
 

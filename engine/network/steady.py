@@ -3,6 +3,7 @@
 A level is estimated from a sample of paths, so two plans of the same data and different samples differ. A line keeps
 the units and the day of the older plan if some level within the band of that chance around the fresh level would order
 just that; else the fresh answer is taken. What was kept counts in the next position, so differences do not add up.
+Where a giver or a trip is short, a share stays by the same band (`kept_shares`).
 
 **The band.** The standard error of an order-up-to level is found by batch means (Law, Simulation Modeling and
 Analysis, 9.5.3): the level is worked out anew on each of `BATCHES` disjoint parts of the paths; the spread of these
@@ -16,6 +17,7 @@ the spread alone; 78 % by the order statistics of cycle service, which are bound
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -124,6 +126,10 @@ class Steady:
                 return held
             held[back] = units[back]
 
+    def shared(self, network: Network, option: I64, asked: tuple[F64, F64], lots: Lots, shares: Shares) -> F64:
+        """Return what options get of what they share today, by `kept_shares`."""
+        return kept_shares(asked, self._meant_today(network, option), self.band[option], lots, shares)[1]
+
     def later(self, option: I64, day: I64) -> Held:
         """Return what options (r,) are held to on later order days (r, J)."""
         return Held(self.meant.on(np.broadcast_to(option[:, None], day.shape), day), self.band[option])
@@ -140,6 +146,42 @@ def kept(meant: F64, fresh: F64, ends: tuple[F64, F64], rules: Lots) -> F64:
     feasible = (meant == 0) | (whole & (count >= rules.least) & (count <= rules.most))
     low, high = np.minimum(ends[0], fresh), np.maximum(ends[1], fresh)
     return np.where(feasible & (meant >= low - _SAME) & (meant <= high + _SAME), meant, fresh)
+
+
+class Shares(Protocol):
+    """What rows share: how it is dealt, and which rows are under a limit that units exceed."""
+
+    def granted(self, asked: F64) -> F64: ...
+
+    def over(self, units: F64) -> Bools: ...
+
+
+def kept_shares(asked: tuple[F64, F64], meant: F64, band: F64, rules: Lots, shares: Shares) -> tuple[F64, F64]:
+    """Return what rows ask for and what they get of what they share, as meant within the band; arrays of one shape.
+
+    What an older plan meant to send may be a share already, which tells nothing of what is asked for. So where limits
+    bind the fresh wishes are shared, and a share stays as meant where that lies within the band around it and breaks no
+    limit.
+
+    Parameters
+    ----------
+    asked
+        What is asked for afresh, and held to the older plan.
+    """
+    fresh, wanted = asked
+    while True:
+        back = shares.over(wanted) & (wanted != fresh)
+        if not back.any():
+            break
+        wanted = np.where(back, fresh, wanted)
+    granted = shares.granted(wanted)
+    near = kept(meant, granted, (rules.at_least(granted - band), rules.at_least(granted + band)), rules)
+    units = np.where((granted < wanted) & (near <= wanted), near, granted)
+    while True:
+        back = shares.over(units) & (units != granted)
+        if not back.any():
+            return wanted, units
+        units = np.where(back, granted, units)
 
 
 def steadiness(

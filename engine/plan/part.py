@@ -21,11 +21,12 @@ from engine.network.decision import Conditions, Curbed, Decision
 from engine.network.help import priced_cells
 from engine.network.open_changes import open_changes
 from engine.network.open_orders import OpenLines
-from engine.network.planned import planned_lines, projected_cells, projection_rows
+from engine.network.planned import planned_lines
 from engine.network.presale import Presale
 from engine.network.presale_allocation import presale_allocations
 from engine.network.presale_paths import PresalePaths, presale_paths, reached_late, waiting
 from engine.network.presale_summary import presale_summary
+from engine.network.projection import projected_cells, projection_rows
 from engine.network.shelf_life import within_shelf_life
 from engine.network.steady import Meant, steadiness
 from engine.network.tiers import TierDemand, tier_demand

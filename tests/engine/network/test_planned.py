@@ -10,11 +10,12 @@ import pytest
 
 from engine.config import PlanConfig
 from engine.demand.calendar import Calendar
-from engine.network import planned
+from engine.network import ahead
 from engine.network.build import build_network
 from engine.network.decision import UNCOUPLED, Decision
 from engine.network.parts import network_parts
-from engine.network.planned import planned_lines, projected_cells, projection_rows
+from engine.network.planned import planned_lines
+from engine.network.projection import projected_cells, projection_rows
 from engine.network.tiers import tier_demand, with_sends
 from engine.plan.lines import LineKeys, line_ids
 from engine.plan.tables import column_kinds, empty_table
@@ -67,7 +68,7 @@ def decide(network, paths, rule, units=None):
     sent = with_sends(demand.later, network.options, units)
     names = np.full(m, "target", dtype=object)
     service = np.full(n, np.nan)
-    return targets, Decision(units, names, np.zeros(m), service, service, sent, UNCOUPLED, demand.later)
+    return targets, Decision(units, names, np.zeros(m), service, service, sent, UNCOUPLED, demand.later, demand.own)
 
 
 def constant(network, *rates, n_paths=2):
@@ -183,12 +184,22 @@ def test_stock_is_what_came_less_what_was_served(unmet):
     day = (lines["available_date"] - pd.Timestamp(AS_OF)).dt.days.to_numpy()
     inside = day < network.horizon
     np.add.at(coming, (cell[inside], day[inside]), lines["units"].to_numpy()[inside])
-    demand = decision.demand.paths[:, 0].astype(float)
+    # Own demand, what is sent today, and what the lines send on their days.
+    demand = decision.own.paths[:, 0].astype(float)
+    lanes = np.flatnonzero(options.origin_cell >= 0)
+    np.add.at(demand, (options.origin_cell[lanes], options.send_bucket[lanes]), decision.units[lanes])
+    sent = lines[lines["kind"] == "transfer"]
+    giver = network.rows_of((sent["item_id"].to_numpy(object), sent["source_id"].to_numpy(object)))
+    send_day = (sent["order_date"] - pd.Timestamp(AS_OF)).dt.days.to_numpy()
+    planned = np.zeros_like(demand)
+    np.add.at(planned, (giver, send_day), sent["units"].to_numpy())
+    demand += planned
     stock, served = cells.available.copy(), np.zeros(cells.n_cells)
     closing = np.zeros_like(demand)
     owed = np.zeros(cells.n_cells)
     for t in range(network.horizon):
         wanted = demand[:, t] + owed
+        assert (planned[:, t] <= np.maximum(stock + coming[:, t] - owed, 0.0)).all()
         sold = np.minimum(stock + coming[:, t], wanted)
         owed = wanted - sold if unmet == "backordered" else np.zeros(cells.n_cells)
         stock = stock + coming[:, t] - sold
@@ -220,15 +231,16 @@ def test_nothing_is_planned_before_the_next_order_day_and_all_of_it_in_lots():
 
 def test_a_centre_is_supplied_for_what_its_shops_will_order():
     network = hub(on_hand=0.0)
+    network = replace(network, cells=replace(network.cells, available=np.array([110.0, 0.0, 0.0])))
     rule = rule_of(network)
     targets, decision = decide(network, constant(network, 0.0, 3.0, 4.0), rule)
     lines = planned_lines("test", network, decision, targets, rule)
     bought, sent = (lines[lines["kind"] == kind] for kind in ("purchase", "transfer"))
     assert set(sent["source_id"]) == {"C"}
-    # What is decided today lands on day 10, the last planned order answers for all until day 38; beyond the horizon
-    # demand goes on at its mean rate. All of it is bought, and less than a lot more.
+    # Stock lasts until what is decided today lands, the last planned order answers for all until day 38; beyond the
+    # horizon demand goes on at its mean rate. All of it is bought, and less than a lot more.
     demand = decision.demand.paths[0, 0]
-    needed = demand[10:].sum() + (38 - network.horizon) * demand.mean()
+    needed = demand.sum() + (38 - network.horizon) * demand.mean() - 110
     total = bought["units"].sum() + decision.units[0]
     assert needed <= total < needed + 6
     idle, nothing = decide(network, constant(network, 0.0, 0.0, 0.0), rule)
@@ -256,7 +268,7 @@ def test_blocks_do_not_show(monkeypatch, values):
     every = np.arange(network.cells.n_cells)
     whole = planned_lines("test", network, decision, targets, rule)
     projected = projection_rows(network, decision, targets, rule, every)
-    monkeypatch.setattr(planned, "_BLOCK_VALUES", values)
+    monkeypatch.setattr(ahead, "_BLOCK_VALUES", values)
     pd.testing.assert_frame_equal(planned_lines("test", network, decision, targets, rule), whole, check_exact=True)
     again = projection_rows(network, decision, targets, rule, every[::-1])
     pd.testing.assert_frame_equal(again, projected, check_exact=True)

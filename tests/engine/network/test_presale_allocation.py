@@ -103,7 +103,9 @@ def decision_of(network, units, paths, presales):
     rule = np.full(len(units), "no-need", dtype=object)
     service = np.full(network.cells.n_cells, np.nan)
     scenarios = Scenarios(paths, none, none)
-    return Decision(units, rule, np.zeros(len(units)), service, service, scenarios, UNCOUPLED, scenarios, presales)
+    return Decision(
+        units, rule, np.zeros(len(units)), service, service, scenarios, UNCOUPLED, scenarios, scenarios, presales
+    )
 
 
 def rows(found, columns="supply_kind units promised_date"):

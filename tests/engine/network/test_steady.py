@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,14 +14,17 @@ from engine.network.decide import solve_network
 from engine.network.decision import Conditions
 from engine.network.params import NetworkParams
 from engine.network.planned import planned_lines
-from engine.network.steady import KEPT_AS_PLANNED, Meant, Steady, kept, level_errors, steadiness
+from engine.network.problem import Limits
+from engine.network.sharing import fair_share
+from engine.network.steady import KEPT_AS_PLANNED, Meant, Steady, kept, kept_shares, level_errors, steadiness
 from engine.network.tiers import tier_demand
-from engine.policy.lots import lots
+from engine.policy.lots import Lots, lots
 from engine.policy.params import TargetParams
 from engine.policy.targets import stock_targets
 from engine.policy.types import StockRule
 from engine.tables import Tables
 from tests.engine.network.supplier_worlds import CALENDAR, frame, level_scenarios, scenarios_of, world
+from tests.engine.network.test_feeding import chain
 
 STOCK = (("C", 40), ("R1", 12), ("R2", 12))  # places, and the stock that each has less than
 
@@ -203,6 +208,56 @@ def test_no_limit_is_broken_by_keeping(objective):
     # The test asks for more than trips carry, and does keep lines.
     assert n_sought > 0
     assert n_kept > 0
+
+
+@dataclass(frozen=True)
+class Stock:
+    """A stock that rows share."""
+
+    lots: Lots
+    units: float
+
+    def limits(self, n):
+        return Limits(np.zeros(n, dtype=np.int64), np.arange(n), np.ones(n), np.array([self.units]))
+
+    def granted(self, asked):
+        return fair_share(asked, self.lots, self.limits(len(asked)))
+
+    def over(self, units):
+        return np.full(len(units), units.sum() > self.units)
+
+
+def test_a_share_stays_as_meant_within_the_band_and_the_stock():
+    rules = lots(np.zeros(2), np.zeros(2), np.full(2, np.inf), np.ones(2))
+    fresh, band = np.array([10.0, 30.0]), np.array([1.0, 1.0])
+
+    def shares(stock, meant, wanted=fresh, band=band):
+        return kept_shares((fresh, wanted), np.array(meant), band, rules, Stock(rules, stock))[1].tolist()
+
+    # Of ten units 3 and 7 are dealt: 4 and 6 are as near, 4 and 7 are one too many, 5 is too far, 3 and 6 are fewer.
+    assert shares(10.0, [np.nan, np.nan]) == [3.0, 7.0]
+    assert shares(10.0, [4.0, 6.0]) == [4.0, 6.0]
+    assert shares(10.0, [4.0, 7.0]) == [3.0, 7.0]
+    assert shares(10.0, [5.0, 6.0]) == [3.0, 6.0]
+    assert shares(10.0, [4.0, 6.0], band=np.zeros(2)) == [3.0, 7.0]
+    # A wish held to 2, a share of the older plan, stands where that is enough for both; else the fresh one counts.
+    assert shares(32.0, [2.0, np.nan], wanted=np.array([2.0, 30.0])) == [2.0, 30.0]
+    assert shares(20.0, [2.0, np.nan], wanted=np.array([2.0, 30.0])) == [5.0, 15.0]
+
+
+@pytest.mark.parametrize(("meant", "units", "rule"), [((15.0, 25.0), (15.0, 25.0), KEPT_AS_PLANNED),
+                                                      ((11.0, 29.0), (16.0, 24.0), "fair-share")])  # fmt: skip
+def test_a_share_of_today_that_stays_says_so(meant, units, rule):
+    # R1 and R2 sell 4 and 6 a day and need 36 and 54 until day 9: 24 and 36 are asked for, the centre has 40.
+    network = chain({("A", "C"): 40, ("A", "R1"): 12, ("A", "R2"): 18})
+    rates = np.array([0.0, 4.0, 6.0], dtype=np.float32)[:, None, None]
+    scenarios = level_scenarios(network, np.tile(rates, (1, 8, network.horizon)))
+    lanes = np.flatnonzero(network.options.origin_cell >= 0)
+    before = meant_of(network, *((row, 0, amount) for row, amount in zip(lanes.tolist(), meant, strict=True)))
+    _, decision = solved(network, scenarios, steady=Steady(before, np.full(network.options.n_options, 2.0)))
+    assert decision.units[lanes].tolist() == list(units)
+    assert set(decision.rule[lanes]) == {rule}
+    assert decision.fresh[lanes].tolist() == [16.0, 24.0]
 
 
 def test_keeping_is_a_choice_among_whole_lots():
