@@ -15,6 +15,7 @@ from engine.network.planned import planned_lines
 from engine.network.problem import Limits
 from engine.network.projection import projection_rows
 from engine.network.sharing import fair_share, share_out
+from engine.network.steady import Meant, Steady
 from engine.policy.lots import Lots
 from tests.engine.network.test_planned import AS_OF, build, constant, decide, random_paths, rule_of, table
 
@@ -92,6 +93,19 @@ def test_a_trip_carries_what_fits_and_the_rest_goes_with_the_next():
     )  # fmt: skip
     planned, _, _ = lines_of(network, constant(network, 0.0, 4.0, 0.0, 4.0), units=np.zeros(4))
     assert [planned[item, "R1", day] for day in (7, 14) for item in "AB"] == [12.0] * 4
+
+
+@pytest.mark.parametrize(("meant", "units"), [((15.0, 25.0), [15.0, 25.0]), ((11.0, 29.0), [16.0, 24.0])])
+def test_a_planned_share_stays_as_meant_within_the_band(meant, units):
+    # As in the first test: 24 and 36 are asked for on day 7, of which 40 are there, afresh 16 and 24.
+    network = chain({("A", "C"): 40, ("A", "R1"): 40, ("A", "R2"): 60})
+    rule = rule_of(network)
+    targets, decision = decide(network, constant(network, 0.0, 4.0, 6.0), rule, np.zeros(3))
+    shops = network.primary_of[1:]
+    known = np.where(np.isin(np.arange(3), shops), 8, 0)
+    before = Meant(shops, np.array([7, 7]), np.array(meant), known)
+    lines = planned_lines("test", network, decision, targets, rule, Steady(before, np.full(3, 2.0)))
+    assert lines.loc[lines["order_date"] == pd.Timestamp(AS_OF + 7), "units"].tolist()[1:] == units
 
 
 def test_a_centre_that_nothing_supplies_shares_what_it_has():
