@@ -27,7 +27,7 @@ from experiments.replay.links_then import LinkBook
 from experiments.replay.measures import unit_value
 from experiments.replay.opening import empty_opening, real_opening, target_opening, warm_up_buckets
 from experiments.replay.ours import PlanPolicy
-from experiments.replay.policy_files import OURS, PolicySpec, read_policies, with_references
+from experiments.replay.policy_files import OURS, PolicySpec, read_policies, refuse_repeated, with_references
 from experiments.replay.result_tables import Compared, Grounds, replay_tables
 from experiments.replay.walk import Opening, Pace, view_at_start
 from experiments.replay.what_if import WhatIf, changed_policies, changed_tables, read_what_if
@@ -146,6 +146,7 @@ def replay(
         twins = changed_policies(specs, what_if)
         jobs += _jobs(replace(start, worlds=_worlds(other, other_tables, settings), specs=twins), fits)
         specs = (*specs, *twins)
+        refuse_repeated([spec.name for spec in specs])
     results = _walked(jobs, run)
     notes = (*notes, *opening_notes, *changes, *reviewed_more_often(world, pace), *_scope_notes(start, worlds))
     notes = (*notes, *chain.from_iterable(result.notes for result in results))

@@ -53,6 +53,21 @@ def test_policies_of_one_name_are_refused(tmp_path: Path):
         read_policies([path, path])
 
 
+@pytest.mark.parametrize(
+    ("name", "own", "other"),
+    [
+        ("textbook", "normal", "weeks_of_cover"),
+        ("actual", "actual", "normal"),
+        ("foresight", "perfect_foresight", "s_S"),
+    ],
+)
+def test_the_name_of_a_reference_is_for_policies_of_its_kind(tmp_path: Path, name: str, own: str, other: str):
+    (spec,) = read_policies([written(tmp_path, f'[policy]\nkind = "{own}"\n', f"{name}.toml")])
+    assert (spec.name, spec.kind) == (name, own)
+    with pytest.raises(ConfigError, match=f"Only a policy of kind {own} is called {name}"):
+        read_policies([written(tmp_path, f'[policy]\nkind = "{other}"\n', f"{name}.toml")])
+
+
 def test_references_stand_beside_unless_one_of_their_kind_is_given():
     settings = read_settings(None)
     cover = PolicySpec("cover", "weeks_of_cover", params=RuleParams("weeks_of_cover"))
