@@ -244,6 +244,11 @@ def _scope_notes(start: Job, worlds: Sequence[World]) -> tuple[Message, ...]:
     unpriced = int(np.isnan(world.network.cells.unit_cost).sum())
     if unpriced:
         notes.append(Message("replay-stock-without-cost", {"count": unpriced}))
+    budgets = [
+        spec.name for spec in start.specs if spec.settings is not None and spec.settings.limits.budget is not None
+    ]
+    if budgets:
+        notes.append(Message("replay-budget-left-out", {"count": len(budgets), "policies": ", ".join(budgets)}))
     if len(worlds) > 1:
         columns = slice(start.first_scored - world.first, world.end - world.first)
         hidden = float((worlds[1].demand - world.demand)[:, columns].sum())
