@@ -21,6 +21,7 @@ from engine.tables import Tables
 from experiments.exchange.plan_meta import PlanMeta
 from experiments.exchange.result_folder import refuse_existing
 from experiments.reading import load_data, parse_date
+from experiments.replay.changed_lead_times import refuse_unmoved
 from experiments.replay.hindsight import real_lines
 from experiments.replay.jobs import Job, Result, policy_of, reviewed_more_often, run_job
 from experiments.replay.links_then import LinkBook
@@ -141,8 +142,9 @@ def replay(
     jobs = _jobs(start, fits)
     changes: tuple[Message, ...] = ()
     if what_if is not None:
-        other_tables, closures, changes = changed_tables(tables, what_if)
+        other_tables, closures, changes = changed_tables(tables, what_if, world, settings)
         other, _ = world_of(other_tables, settings, stretch, closures)
+        refuse_unmoved(world, other, what_if.lead_time)
         twins = changed_policies(specs, what_if)
         jobs += _jobs(replace(start, worlds=_worlds(other, other_tables, settings), specs=twins), fits)
         specs = (*specs, *twins)

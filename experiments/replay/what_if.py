@@ -12,27 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from engine.config import PlanConfig
 from engine.errors import ConfigError
 from engine.messages import Message
 from engine.tables import Tables
+from experiments.replay.changed_lead_times import LeadTimeChange, change_lead_times
 from experiments.replay.policy_files import PolicySpec, refuse_unknown, validated
-
-
-@dataclass(frozen=True)
-class LeadTimeChange:
-    """Lead times of links from ``source`` to ``location`` of ``item`` ("" = any): ``days``, or times ``factor``."""
-
-    source: str = ""
-    location: str = ""
-    item: str = ""
-    days: float | None = None
-    factor: float | None = None
-
-    def __post_init__(self) -> None:
-        if (self.days is None) == (self.factor is None):
-            raise ValueError("either days or factor must be given. Got both or neither instead.")
-        if not (self.days or self.factor or 0.0) > 0:
-            raise ValueError("days and factor must be > 0. Got others instead.")
+from experiments.replay.world import World
 
 
 @dataclass(frozen=True)
@@ -122,8 +108,17 @@ def _one(kind: type[Any], row: Mapping[str, Any], path: Path, prefix: str) -> An
     return validated(kind, row, str(path), prefix)
 
 
-def changed_tables(tables: Tables, what_if: WhatIf) -> tuple[Tables, pd.DataFrame, tuple[Message, ...]]:
+def changed_tables(
+    tables: Tables, what_if: WhatIf, world: World, config: PlanConfig
+) -> tuple[Tables, pd.DataFrame, tuple[Message, ...]]:
     """Return the tables of the changed world, its closures with ``known_from``, and what was changed.
+
+    Parameters
+    ----------
+    tables, what_if
+        The tables as they are, and what is changed.
+    world, config
+        Their world and its settings.
 
     Raises
     ------
@@ -133,12 +128,11 @@ def changed_tables(tables: Tables, what_if: WhatIf) -> tuple[Tables, pd.DataFram
     frames: dict[str, pd.DataFrame] = dict(tables.frames)
     given = dict(tables.columns_given)
     notes = []
-    for change in what_if.lead_time:
-        count = 0
-        for table, source, place in (("supply", "source_id", "location_id"), ("lanes", "origin_id", "dest_id")):
-            frames[table], found = _other_lead_times(frames[table], change, source, place)
-            count += found
-        notes.append(_told("lead_time", count, what_if))
+    if what_if.lead_time:
+        changed, counts = change_lead_times(frames, what_if.lead_time, world, config.supply)
+        frames |= changed
+        given["supply"] = given.get("supply", frozenset()) | {"item_id", "source_id", "location_id", "lead_time_days"}
+        notes += [_told("lead_time", count, what_if) for count in counts]
     for number, demand in enumerate(what_if.demand):
         frames["sales"], count = _other_demand(frames, demand)
         notes.append(_told("demand", count, what_if))
@@ -194,18 +188,6 @@ def _told(kind: str, count: int, what_if: WhatIf) -> Message:
             "Every change of a what-if finds something", f"no row for {kind} in {what_if.name}", "Mend it"
         )
     return Message(f"replay-what-if-{kind.replace('_', '-')}", {"name": what_if.name, "count": count})
-
-
-def _other_lead_times(
-    rows: pd.DataFrame, change: LeadTimeChange, source: str, place: str
-) -> tuple[pd.DataFrame, int]:  # fmt: skip
-    chosen = np.ones(len(rows), bool)
-    for column, value in ((source, change.source), (place, change.location), ("item_id", change.item)):
-        if value:
-            chosen &= (rows[column] == value).fillna(False).to_numpy(bool)
-    lead = rows["lead_time_days"].to_numpy(np.float64)
-    other = np.full(len(rows), change.days) if change.factor is None else lead * change.factor
-    return rows.assign(lead_time_days=np.where(chosen, other, lead)), int(chosen.sum())
 
 
 def _other_demand(frames: Mapping[str, pd.DataFrame], change: DemandChange) -> tuple[pd.DataFrame, int]:

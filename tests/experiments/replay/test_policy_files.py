@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from engine.config import PlanConfig
 from engine.errors import ConfigError
 from engine.tables import Tables
 from experiments.replay.policy_files import PolicySpec, read_policies, with_references
@@ -14,7 +15,7 @@ from experiments.replay.rules import RuleParams
 from experiments.replay.what_if import changed_policies, changed_tables, read_what_if
 from experiments.replay.withheld import known_on
 from experiments.settings import read_settings
-from tests.replays import small_frames
+from tests.replays import small_frames, small_world
 
 
 def written(folder: Path, text: str, name: str = "mine.toml") -> Path:
@@ -103,7 +104,9 @@ service = 0.8
 
 def test_a_what_if_changes_what_it_names_and_nothing_else(tmp_path: Path):
     tables = Tables.of(small_frames())
-    other, closures, notes = changed_tables(tables, read_what_if(written(tmp_path, WHAT_IF)))
+    other, closures, notes = changed_tables(
+        tables, read_what_if(written(tmp_path, WHAT_IF)), small_world(), PlanConfig()
+    )
     assert other["supply"]["lead_time_days"].tolist() == [14.0]
     units = other["sales"].set_index(["item_id", "date"])["units"]
     plain = tables["sales"].set_index(["item_id", "date"])["units"]
@@ -145,4 +148,4 @@ def test_a_what_if_that_says_nothing_sensible_is_refused(tmp_path: Path, text: s
 def test_a_change_that_finds_nothing_is_refused(tmp_path: Path):
     path = written(tmp_path, '[[lead_time]]\nsource = "nobody"\ndays = 3\n')
     with pytest.raises(ConfigError, match="finds something"):
-        changed_tables(Tables.of(small_frames()), read_what_if(path))
+        changed_tables(Tables.of(small_frames()), read_what_if(path), small_world(), PlanConfig())
