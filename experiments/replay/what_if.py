@@ -13,8 +13,11 @@ import numpy as np
 import pandas as pd
 
 from engine.config import PlanConfig
+from engine.demand.calendar import bucket_start
+from engine.demand.span import spacing_of, unique_dates
 from engine.errors import ConfigError
 from engine.messages import Message
+from engine.policy.types import F64
 from engine.tables import Tables
 from experiments.replay.changed_lead_times import LeadTimeChange, change_lead_times
 from experiments.replay.policy_files import PolicySpec, refuse_unknown, validated
@@ -23,7 +26,7 @@ from experiments.replay.world import World
 
 @dataclass(frozen=True)
 class DemandChange:
-    """Demand on the days from ``start_date`` to ``end_date`` times ``factor``.
+    """Demand on the days from ``start_date`` to ``end_date`` times ``factor``; of a week its share of such days.
 
     Policies learn of it as it comes; from ``known_from`` on they are told, as by a forecast override.
     """
@@ -192,8 +195,8 @@ def _told(kind: str, count: int, what_if: WhatIf) -> Message:
 
 def _other_demand(frames: Mapping[str, pd.DataFrame], change: DemandChange) -> tuple[pd.DataFrame, int]:
     sales, items = frames["sales"], frames["items"].set_index("item_id")
-    start, end = pd.Timestamp(change.start_date), pd.Timestamp(change.end_date)
-    chosen = ((sales["date"] >= start) & (sales["date"] <= end)).to_numpy(bool)
+    covered = _covered(sales, change)
+    chosen = covered > 0
     if change.item:
         chosen &= (sales["item_id"] == change.item).to_numpy(bool)
     if change.location:
@@ -203,8 +206,20 @@ def _other_demand(frames: Mapping[str, pd.DataFrame], change: DemandChange) -> t
         chosen &= (category == change.category).fillna(False).to_numpy(bool)
     divisible = sales["item_id"].map(items["divisible"]).fillna(False).to_numpy(bool)
     units = sales["units"].to_numpy(np.float64)
-    other = np.where(divisible, units * change.factor, np.rint(units * change.factor))
+    other = units * (1.0 + (change.factor - 1.0) * covered)
+    other = np.where(divisible, other, np.rint(other))
     return sales.assign(units=np.where(chosen, other, units)), int(chosen.sum())
+
+
+def _covered(sales: pd.DataFrame, change: DemandChange) -> F64:
+    """Return the share of each row's days that are changed: a row of weekly sales stands for its whole week."""
+    days = sales["date"].to_numpy().astype("datetime64[D]")
+    spacing = spacing_of(unique_dates(sales))
+    first = bucket_start(days, spacing)
+    last = first + (6 if spacing == "W" else 0)
+    start, end = np.datetime64(change.start_date), np.datetime64(change.end_date)
+    inside = (np.minimum(last, end) - np.maximum(first, start)).astype(np.int64) + 1
+    return np.maximum(inside, 0) / ((last - first).astype(np.int64) + 1)
 
 
 def _with_override(overrides: pd.DataFrame, change: DemandChange, told: pd.Timestamp, name: str) -> pd.DataFrame:

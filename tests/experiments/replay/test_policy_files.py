@@ -120,6 +120,41 @@ def test_a_what_if_changes_what_it_names_and_nothing_else(tmp_path: Path):
     assert known_on(other, day_before, closures)["overrides"]["value"].tolist() == [10.0]
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "factors"),
+    [
+        # From a Tuesday to the Monday after: six days of one week and one of the next.
+        ("2023-02-14", "2023-02-20", {"2023-02-13": 1 + 9 * 6 / 7, "2023-02-20": 1 + 9 / 7}),
+        ("2023-02-15", "2023-02-19", {"2023-02-13": 1 + 9 * 5 / 7}),
+        ("2023-02-13", "2023-02-26", {"2023-02-13": 10.0, "2023-02-20": 10.0}),
+    ],
+)
+def test_weekly_demand_changes_by_the_days_of_a_week_that_are_named(
+    tmp_path: Path, start: str, end: str, factors: dict[str, float]
+):
+    frames = small_frames()
+    frames["items"] = frames["items"].assign(divisible=True)
+    path = written(
+        tmp_path, f"[[demand]]\nstart_date = {start}\nend_date = {end}\nfactor = 10\nknown_from = 2023-02-01\n"
+    )
+    other, _, notes = changed_tables(Tables.of(frames), read_what_if(path), small_world(frames), PlanConfig())
+    ratio = (
+        other["sales"].set_index(["date", "item_id"])["units"] / frames["sales"].set_index(["date", "item_id"])["units"]
+    )
+    weekly = ratio[ratio != 1].groupby("date").mean()
+    assert {str(day.date()): value for day, value in weekly.items()} == pytest.approx(factors)
+    assert notes[0].values["count"] == 2 * len(factors)
+
+
+def test_days_change_by_the_day_and_whole_units_stay_whole(tmp_path: Path):
+    days = pd.date_range("2023-01-02", periods=70, freq="D")
+    frames = small_frames() | {"sales": pd.DataFrame({"item_id": "A", "location_id": "P", "date": days, "units": 3.0})}
+    path = written(tmp_path, "[[demand]]\nstart_date = 2023-02-14\nend_date = 2023-02-15\nfactor = 1.5\n")
+    other, _, _ = changed_tables(Tables.of(frames), read_what_if(path), small_world(), PlanConfig())
+    units = other["sales"].set_index("date")["units"]
+    assert units[units != 3].to_dict() == {pd.Timestamp("2023-02-14"): 4.0, pd.Timestamp("2023-02-15"): 4.0}
+
+
 def test_twins_have_the_changed_target_and_what_really_happened_has_none(tmp_path: Path):
     specs = [PolicySpec("n", "normal", params=RuleParams(by_class={"A": 0.99})), PolicySpec("actual", "actual")]
     (twin,) = changed_policies(specs, read_what_if(written(tmp_path, WHAT_IF)))
