@@ -145,7 +145,8 @@ def replay(
         other_tables, closures, changes = changed_tables(tables, what_if, world, settings)
         other, _ = world_of(other_tables, settings, stretch, closures)
         refuse_unmoved(world, other, what_if.lead_time)
-        twins = changed_policies(specs, what_if)
+        twins, aims = changed_policies(specs, what_if)
+        changes += aims
         jobs += _jobs(replace(start, worlds=_worlds(other, other_tables, settings), specs=twins), fits)
         specs = (*specs, *twins)
         refuse_repeated([spec.name for spec in specs])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,16 @@ from engine.config import PlanConfig
 from engine.demand.calendar import bucket_start
 from engine.demand.span import spacing_of, unique_dates
 from engine.errors import ConfigError
-from engine.messages import Message
+from engine.messages import Message, Value
+from engine.policy.params import TargetParams
 from engine.policy.types import F64
 from engine.tables import Tables
 from experiments.replay.changed_lead_times import LeadTimeChange, change_lead_times
 from experiments.replay.policy_files import PolicySpec, refuse_unknown, validated
+from experiments.replay.rules import RuleParams
 from experiments.replay.world import World
+
+Aims = TypeVar("Aims", TargetParams, RuleParams)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,10 @@ class ServiceChange:
 
     service: float | None = None
     by_class: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.service is None and not self.by_class:
+            raise ValueError("service or by_class must be given. Got neither instead.")
 
 
 @dataclass(frozen=True)
@@ -158,12 +166,39 @@ def changed_tables(
     return replace(tables, frames=frames, columns_given=given), closures.astype(dates), tuple(notes)
 
 
-def changed_policies(specs: Sequence[PolicySpec], what_if: WhatIf) -> tuple[PolicySpec, ...]:
-    """Return the twins of policies in the changed world, with changed targets where the what-if has any.
+def changed_policies(
+    specs: Sequence[PolicySpec], what_if: WhatIf
+) -> tuple[tuple[PolicySpec, ...], tuple[Message, ...]]:
+    """Return the twins of policies in the changed world, with changed targets where the what-if has any, and which.
 
     What was really ordered has no twin: nobody knows what would have been.
+
+    Raises
+    ------
+    ConfigError
+        A target is out of range, or the targets change for no policy.
     """
-    return tuple(_twin(spec, what_if) for spec in specs if spec.kind != "actual")
+    own = [spec for spec in specs if spec.kind != "actual"]
+    twins = tuple(_twin(spec, what_if) for spec in own)
+    if what_if.service is None:
+        return twins, ()
+    same = [spec.name for spec, twin in zip(own, twins, strict=True) if _aim(spec) == _aim(twin)]
+    notes = [_told("service", len(own) - len(same), what_if)]
+    if same:
+        values: dict[str, Value] = {"name": what_if.name, "count": len(same), "policies": ", ".join(same)}
+        notes.append(Message("replay-what-if-service-same", values))
+    return twins, tuple(notes)
+
+
+def _aim(spec: PolicySpec) -> tuple[float, ...] | None:
+    """Return the service that a policy aims at by ABC class; None where it goes by something else."""
+    if spec.settings is not None:
+        targets = spec.settings.targets
+        goes = targets.objective in ("cycle_service", "fill_rate") and not targets.aggregate.asked
+        aims: TargetParams | RuleParams | None = targets if goes else None
+    else:
+        aims = spec.params if spec.kind in ("normal", "s_S") else None
+    return None if aims is None else tuple(aims.by_class.get(letter, aims.service) for letter in "ABC")
 
 
 def _twin(spec: PolicySpec, what_if: WhatIf) -> PolicySpec:
@@ -171,24 +206,30 @@ def _twin(spec: PolicySpec, what_if: WhatIf) -> PolicySpec:
     change = what_if.service
     if change is None:
         return twin
+    if _aim(spec) is None:
+        return twin
     try:
         if twin.settings is not None:
-            own = twin.settings.targets
-            targets = replace(own, service=change.service or own.service, by_class={**own.by_class, **change.by_class})
+            targets = _with_service(twin.settings.targets, change)
             return replace(twin, settings=replace(twin.settings, targets=targets))
         if twin.params is not None:
-            rule = twin.params
-            by_class = {**rule.by_class, **change.by_class}
-            return replace(twin, params=replace(rule, service=change.service or rule.service, by_class=by_class))
+            return replace(twin, params=_with_service(twin.params, change))
     except ValueError as error:
-        raise ConfigError("A changed target is a share", str(error), "Correct [service]") from error
+        raise ConfigError(
+            "A changed target is a share of an ABC class or of all", str(error), "Correct [service]"
+        ) from error
     return twin
+
+
+def _with_service(own: Aims, change: ServiceChange) -> Aims:
+    service = own.service if change.service is None else change.service
+    return replace(own, service=service, by_class={**own.by_class, **change.by_class})
 
 
 def _told(kind: str, count: int, what_if: WhatIf) -> Message:
     if not count:
         raise ConfigError(
-            "Every change of a what-if finds something", f"no row for {kind} in {what_if.name}", "Mend it"
+            "Every change of a what-if finds something", f"nothing for {kind} in {what_if.name}", "Mend it"
         )
     return Message(f"replay-what-if-{kind.replace('_', '-')}", {"name": what_if.name, "count": count})
 

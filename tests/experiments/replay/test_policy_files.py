@@ -12,9 +12,9 @@ from engine.errors import ConfigError
 from engine.tables import Tables
 from experiments.replay.policy_files import PolicySpec, read_policies, with_references
 from experiments.replay.rules import RuleParams
-from experiments.replay.what_if import changed_policies, changed_tables, read_what_if
+from experiments.replay.what_if import ServiceChange, WhatIf, changed_policies, changed_tables, read_what_if
 from experiments.replay.withheld import known_on
-from experiments.settings import read_settings
+from experiments.settings import parse_settings, read_settings
 from tests.replays import small_frames, small_world
 
 
@@ -157,15 +157,51 @@ def test_days_change_by_the_day_and_whole_units_stay_whole(tmp_path: Path):
 
 def test_twins_have_the_changed_target_and_what_really_happened_has_none(tmp_path: Path):
     specs = [PolicySpec("n", "normal", params=RuleParams(by_class={"A": 0.99})), PolicySpec("actual", "actual")]
-    (twin,) = changed_policies(specs, read_what_if(written(tmp_path, WHAT_IF)))
+    (twin,), _ = changed_policies(specs, read_what_if(written(tmp_path, WHAT_IF)))
     assert (twin.name, twin.variant_of) == ("n, festival", "n")
     assert (twin.params.service, twin.params.by_class) == (0.8, {"A": 0.99})
+
+
+def ours(name: str, targets: str) -> PolicySpec:
+    return PolicySpec(name, "restock", settings=parse_settings(f"[targets]\n{targets}\n", name))
+
+
+def test_policies_that_go_by_no_service_are_named_and_stay_as_they_are():
+    plain = [
+        ours("least cost", 'objective = "cost"'),
+        ours("cover", 'objective = "days_of_cover"'),
+        ours("mix", 'objective = "fill_rate"\n[targets.aggregate]\nshare = 0.9'),
+        ours("classes", "by_class = {A = 0.9, B = 0.9, C = 0.9}"),
+        PolicySpec("min", "min_max", params=RuleParams("min_max")),
+        PolicySpec("bound", "perfect_foresight"),
+    ]
+    moved = [ours("service", "service = 0.9"), PolicySpec("n", "normal", params=RuleParams())]
+    twins, notes = changed_policies([*plain, *moved], WhatIf("more", service=ServiceChange(service=0.98)))
+    counted, same = notes
+    assert (counted.code, counted.values["count"]) == ("replay-what-if-service", 2)
+    assert same.values["policies"] == ", ".join(spec.name for spec in plain)
+    for spec, twin in zip(plain[:3] + plain[4:], twins[:3] + twins[4:6], strict=True):
+        assert (twin.settings, twin.params) == (spec.settings, spec.params)
+    assert (twins[-2].settings.targets.service, twins[-1].params.service) == (0.98, 0.98)
+
+
+@pytest.mark.parametrize("change", [ServiceChange(service=0.0), ServiceChange(by_class={"D": 0.9})])
+@pytest.mark.parametrize("spec", [ours("service", ""), PolicySpec("n", "normal", params=RuleParams())])
+def test_a_changed_target_out_of_range_is_refused(change: ServiceChange, spec: PolicySpec):
+    with pytest.raises(ConfigError, match="A changed target is a share"):
+        changed_policies([spec], WhatIf("less", service=change))
+
+
+def test_targets_that_change_for_no_policy_are_refused():
+    with pytest.raises(ConfigError, match="finds something"):
+        changed_policies([ours("cover", 'objective = "days_of_cover"')], WhatIf("x", service=ServiceChange(0.98)))
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("", "changes something"),
+        ("[service]\n", "service or by_class must be given"),
         ("[[demand]]\nfactor = 2\n", "start_date"),
         ("[[lead_time]]\ndays = 3\nfactor = 2\n", "either days or factor"),
         (
