@@ -1,4 +1,4 @@
-"""Tests of the report of a replay: its charts tell what the tables do, also where a policy gains."""
+"""Tests of what a replay writes: charts that tell what the tables do, and a folder of its own for each policy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from experiments.exchange.charts import Chart, Shape, bars_chart, lines_chart
 from experiments.replay.measures import COST_TERMS
 from experiments.replay.report import _charts
+from experiments.replay.writer import closing_folders
 
 
 def costs(**of_policy: dict[str, float]) -> pd.DataFrame:
@@ -56,3 +57,13 @@ def test_axes_reach_below_zero_only_where_values_do():
     line = lines_chart("t", {"a": week})
     assert [tick.label for tick in line.y_ticks] == ["-2", "0", "2", "4"]
     assert line.shapes[0].path.split("L")[0].split()[1] == str(line.y_ticks[0].at)
+
+
+def test_every_policy_has_a_closing_folder_of_its_own_below_closing():
+    names = ["a b", "a-b", "A-B", "a-b-2", "..", "", "../x", "ours, festival", "été"]
+    folders = closing_folders(names)
+    assert list(folders) == names
+    assert [*folders.values()] == [
+        "a-b-3", "a-b", "A-B-2", "a-b-2-2", "policy", "policy-2", "-x", "ours--festival", "été",
+    ]  # fmt: skip
+    assert len({folder.casefold() for folder in folders.values()}) == len(names)
