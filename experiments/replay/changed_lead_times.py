@@ -65,24 +65,21 @@ def change_lead_times(
         Terms of its default link.
     """
     supply, lanes, receipts = (frames[name] for name in ("supply", "lanes", "receipts"))
-    unstated = _default_links(world.network, default, supply)
-    changed, counts = np.zeros(len(unstated), bool), []
-    # A lane without a lead time has that of the default link.
-    bare = lanes["lead_time_days"].isna()
-    spread = lanes["lead_time_sd_days"].where(~bare | lanes["lead_time_sd_days"].notna(), default.lead_time_sd_days)
-    days = np.nan if default.lead_time_days is None else default.lead_time_days
-    stated = lanes.assign(lead_time_days=lanes["lead_time_days"].fillna(days), lead_time_sd_days=spread)
+    unstated, stated = _default_links(world.network, default, supply), _with_default(lanes, default)
+    bought, moved, counts = np.zeros(len(unstated), bool), np.zeros(len(lanes), bool), []
     for change in changes:
         parts = [(supply, "supply"), (stated, "lanes"), (unstated, "supply")]
         chosen = [change.names(rows[_ENDS[kind][0]], rows[_ENDS[kind][1]], rows["item_id"]) for rows, kind in parts]
         supply, stated, unstated = (_changed(rows, own, change) for (rows, _), own in zip(parts, chosen, strict=True))
         receipts = _taught(receipts, change, world.date_of(world.first))
-        changed |= chosen[2]
+        moved |= chosen[1]
+        bought |= chosen[2]
         counts.append(sum(int(own.sum()) for own in chosen))
-    if changed.any():
-        added = unstated[changed]
+    lane_terms = {name: lanes[name].mask(moved, stated[name]) for name in ("lead_time_days", "lead_time_sd_days")}
+    if bought.any():
+        added = unstated[bought]
         supply = pd.concat([supply, added], ignore_index=True) if len(supply) else added.reset_index(drop=True)
-    return {"supply": supply, "lanes": stated, "receipts": receipts}, counts
+    return {"supply": supply, "lanes": lanes.assign(**lane_terms), "receipts": receipts}, counts
 
 
 def refuse_unmoved(world: World, other: World, changes: Sequence[LeadTimeChange]) -> None:
@@ -137,6 +134,16 @@ def _default_links(network: Network, default: SupplyParams, supply: pd.DataFrame
         }
     )
     return rows.reindex(columns=supply.columns).astype(supply.dtypes.to_dict())
+
+
+def _with_default(lanes: pd.DataFrame, default: SupplyParams) -> pd.DataFrame:
+    """Return lanes of which those without a lead time have that of the default link."""
+    lead, sd = lanes["lead_time_days"], lanes["lead_time_sd_days"]
+    days = np.nan if default.lead_time_days is None else default.lead_time_days
+    return lanes.assign(
+        lead_time_days=lead.fillna(days),
+        lead_time_sd_days=sd.where(lead.notna() | sd.notna(), default.lead_time_sd_days),
+    )
 
 
 def _changed(rows: pd.DataFrame, chosen: Bools, change: LeadTimeChange) -> pd.DataFrame:

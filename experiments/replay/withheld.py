@@ -83,7 +83,6 @@ def replay_notes(tables: Tables, first_day: np.datetime64) -> tuple[Message, ...
         notes.append(Message("replay-presales-left-out", {"count": n_rows}))
     if n_items := int(tables["items"]["shelf_life_days"].notna().sum()):
         notes.append(Message("replay-shelf-life-left-out", {"count": n_items}))
-    notes += _limits_left_out(tables)
     later = []
     for name in _DATED:
         column = _FIRST_DAY.get(name, "start_date")
@@ -93,7 +92,7 @@ def replay_notes(tables: Tables, first_day: np.datetime64) -> tuple[Message, ...
             later.append(name)
     if later:
         notes.append(Message("replay-taken-as-known", {"count": len(later), "tables": ", ".join(later)}))
-    return tuple(notes)
+    return (*notes, *_limits_left_out(tables))
 
 
 def _limits_left_out(tables: Tables) -> list[Message]:

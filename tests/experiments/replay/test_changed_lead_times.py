@@ -101,6 +101,8 @@ def test_a_lane_without_a_lead_time_is_changed_from_that_of_the_default_link():
     assert lead_days(other)["A", "DC"] == 8
     assert lead_days(other)["A", "S"] == 7
     assert set(other.network.options.lead_time_sd_days[other.network.options.source_id == "DC"]) == {2.0}
+    _, other = with_change(frames, LeadTimeChange(source="S", factor=2.0), config=config)
+    assert other.tables["lanes"]["lead_time_days"].isna().all(), "a lane that is not named stays as it is"
 
 
 def test_a_change_that_moves_no_link_is_refused():

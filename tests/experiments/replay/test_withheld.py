@@ -12,11 +12,14 @@ import pytest
 from engine.config import PlanConfig
 from engine.network.params import LimitParams
 from engine.tables import Tables
+from experiments.replay.jobs import Job
 from experiments.replay.links_then import LinkBook
 from experiments.replay.measures import score
 from experiments.replay.opening import real_opening, target_opening
 from experiments.replay.ours import PlanPolicy
+from experiments.replay.policy_files import PolicySpec
 from experiments.replay.rules import RuleParams, RulePolicy
+from experiments.replay.run import _scope_notes
 from experiments.replay.view import Policy
 from experiments.replay.walk import Pace, Walked, walk
 from experiments.replay.withheld import without
@@ -82,10 +85,14 @@ def test_prices_and_limits_that_no_other_policy_keeps_to_move_restock_as_little_
     assert told == {f"replay-{limit.split(',')[0]}-left-out": 1}
 
 
-def test_a_budget_binds_no_policy(unlimited: dict[str, list[list[object]]]):
+def test_a_budget_binds_no_policy_and_is_told(unlimited: dict[str, list[list[object]]]):
     world = small_world()
     poor = replace(SETTINGS, limits=LimitParams(budget=1.0))
     assert placed(world, PlanPolicy(world, poor, 4)) == unlimited["restock"]
+    specs = (PolicySpec("poor", "restock", settings=poor), PolicySpec("rich", "restock", settings=SETTINGS))
+    opening = real_opening(world, world.stock_history)[0]
+    (note,) = _scope_notes(Job((world,), specs, SETTINGS, opening, PACE, world.first, 4), (world,))
+    assert (note.code, dict(note.values)) == ("replay-budget-left-out", {"count": 1, "policies": "poor"})
 
 
 def test_what_an_order_costs_and_what_was_given_beside_stay():
