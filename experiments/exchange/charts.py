@@ -65,18 +65,20 @@ class Chart:
 
 @dataclass(frozen=True)
 class _Frame:
-    """Maps dates and units to pixels."""
+    """Maps dates and units to pixels; ``lowest`` is 0 or below."""
 
     first: float
     last: float
     highest: float
+    lowest: float = 0.0
 
     def x(self, dates: Floats) -> Floats:
         span = max(self.last - self.first, 1.0)
         return np.asarray(_LEFT + (dates - self.first) / span * (WIDTH - _LEFT - _RIGHT))
 
     def y(self, units: Floats) -> Floats:
-        return np.asarray(HEIGHT - _BOTTOM - units / self.highest * (HEIGHT - _TOP - _BOTTOM))
+        share = (units - self.lowest) / (self.highest - self.lowest)
+        return np.asarray(HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM))
 
     def line(self, dates: Floats, units: Floats) -> str:
         return _path(self.x(dates), self.y(units))
@@ -88,7 +90,8 @@ class _Frame:
     def bars(self, dates: Floats, units: Floats) -> str:
         used = units > 0
         x, y = self.x(dates[used]), self.y(units[used])
-        return "".join(f"M{a:.1f} {HEIGHT - _BOTTOM}V{b:.1f}" for a, b in zip(x, y, strict=True))
+        zero = float(self.y(np.zeros(1))[0])
+        return "".join(f"M{a:.1f} {zero:.1f}V{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
 def fan_chart(title: str, history: pd.DataFrame, forecast: pd.DataFrame) -> Chart:
@@ -217,10 +220,11 @@ def _iso(day: float) -> str:
 
 
 def _frame(dates: Floats, units: Floats) -> tuple[_Frame, tuple[Tick, ...]]:
-    step = _nice_step(float(np.nanmax(units, initial=1.0)))
-    n_steps = int(np.ceil(max(float(np.nanmax(units, initial=1.0)), step) / step))
-    frame = _Frame(float(dates.min()), float(dates.max()), step * n_steps)
-    levels = np.arange(n_steps + 1, dtype=np.float64) * step
+    highest, lowest = float(np.nanmax(units, initial=1.0)), float(np.nanmin(units, initial=0.0))
+    step = _nice_step(highest - lowest)
+    n_above, n_below = int(np.ceil(highest / step)), int(np.ceil(-lowest / step))
+    frame = _Frame(float(dates.min()), float(dates.max()), step * n_above, -step * n_below)
+    levels = np.arange(-n_below, n_above + 1, dtype=np.float64) * step
     places = frame.y(levels)
     return frame, tuple(
         Tick(round(float(at), 1), plain_number(float(level))) for at, level in zip(places, levels, strict=True)
@@ -249,7 +253,7 @@ def lines_chart(title: str, named: Mapping[str, pd.DataFrame]) -> Chart:
     Parameters
     ----------
     named
-        ``date, value`` by name, ascending; values >= 0, one row at least.
+        ``date, value`` by name, ascending; one row at least.
     """
     dates = np.concatenate([_days(rows["date"]) for rows in named.values()])
     values = np.concatenate([rows["value"].to_numpy(dtype=np.float64) for rows in named.values()])
@@ -263,26 +267,31 @@ def lines_chart(title: str, named: Mapping[str, pd.DataFrame]) -> Chart:
 
 
 def bars_chart(title: str, names: Sequence[str], parts: Mapping[str, Sequence[float]]) -> Chart:
-    """Return one upright bar a name, stacked of its parts; ``parts`` holds a value >= 0 for each name."""
+    """Return one upright bar a name, stacked of its parts; ``parts`` holds a value for each name.
+
+    Parts below zero are stacked downwards from it.
+    """
     heights = np.array([list(values) for values in parts.values()], dtype=np.float64).reshape(-1, len(names))
-    frame, y_ticks = _frame(np.arange(2.0), heights.sum(axis=0) if len(heights) else np.ones(1))
+    ups, downs = np.maximum(heights, 0.0), np.minimum(heights, 0.0)
+    frame, y_ticks = _frame(np.arange(2.0), np.concatenate([ups.sum(axis=0), downs.sum(axis=0)]))
     slot = (WIDTH - _LEFT - _RIGHT) / max(len(names), 1)
     middle = _LEFT + slot * (np.arange(len(names)) + 0.5)
-    below = np.zeros(len(names))
     shapes = []
     for place, (name, values) in enumerate(zip(parts, heights, strict=True)):
-        low, high = frame.y(below), frame.y(below + values)
+        start = np.where(values < 0, downs[:place].sum(axis=0), ups[:place].sum(axis=0))
+        low, high = frame.y(start), frame.y(start + values)
         half = min(slot * 0.35, 40.0)
         path = "".join(
             f"M{x - half:.1f} {a:.1f}H{x + half:.1f}V{b:.1f}H{x - half:.1f}Z"
             for x, a, b in zip(middle, low, high, strict=True)
         )
         shapes.append(Shape(path, f"band kind-{place % N_KINDS}", name))
-        below = below + values
     longest = max(3, int(slot / 6.0))
     ticks = tuple(
         Tick(round(float(x), 1), name if len(name) <= longest else f"{name[: longest - 1]}…")
         for x, name in zip(middle, names, strict=True)
     )
-    told = "; ".join(f"{name} {plain_number(float(total))}" for name, total in zip(names, below, strict=True))
+    told = "; ".join(
+        f"{name} {plain_number(float(total))}" for name, total in zip(names, heights.sum(axis=0), strict=True)
+    )
     return Chart(title, f"Totals: {told}.", tuple(shapes), ticks, y_ticks, None, centred=True)

@@ -35,6 +35,27 @@ _PRESALE_WORTH = (
     "units", "share_local", "share_local_nothing", "share_local_historical", "waiting_days", "waiting_days_nothing",
     "waiting_days_historical", "move_cost", "move_cost_historical",
 )  # fmt: skip
+_LISTED = {
+    "alerts": ("alerts", ("rank", "item_id", "location_id", "alert", "money_at_stake"), _N_ALERTS),
+    "supplier_orders": (
+        "supplier_orders", ("source_id", "location_id", "order_date", "units", "value", "status", "reason"), _N_ROWS,
+    ),
+    "changes": (
+        "changes",
+        ("item_id", "source_id", "location_id", "change", "units_before", "units", "order_date_before", "order_date",
+         "reason"),
+        _N_LINES,
+    ),
+    "stability": ("stability", ("measure", "value"), _N_ROWS),
+    "presale": (
+        "presale_allocations",
+        ("presale_id", "item_id", "region", "location_id", "units", "supply_kind", "promised_date", "reason"),
+        _N_ROWS,
+    ),
+    "presale_summary": ("presale_summary", ("presale_id", "item_id", *_PRESALE_WORTH), _N_ROWS),
+    "assumptions": ("assumptions", ("assumption", "count"), _N_ROWS),
+}  # fmt: skip
+"""Tables shown as they stand, by grid: table, columns and most rows."""
 
 
 def write_report(plan: Plan, tables: Tables, path: Path, meta: PlanMeta, history: pd.DataFrame | None = None) -> None:
@@ -62,68 +83,51 @@ def render_report(plan: Plan, tables: Tables, meta: PlanMeta, history: pd.DataFr
 
 def _grids(plan: Plan, tables: Tables) -> dict[str, Grid]:
     catalogue = read_catalogue()
+    item = ("item_id", "item_name") if "item_name" in tables["orders"] else ("item_id",)
+    return {
+        **{name: _listed(name, tables, item, catalogue) for name in _LISTED},
+        **_line_grids(tables, item, catalogue),
+        **_worded_grids(tables, catalogue),
+        "effects": effects_grid(tables["assumption_details"], _N_ROWS, catalogue),
+        "backtest": backtest_grid(plan.backtest, _N_ROWS, catalogue),
+        "value_added": value_added_grid(plan.backtest, _N_ROWS, catalogue),
+    }
 
-    def shown(name: str, columns: Sequence[str], limit: int) -> Grid:
-        return grid(tables[name], columns, limit, catalogue, name)
+
+def _listed(name: str, tables: Tables, item: tuple[str, ...], catalogue: Catalogue) -> Grid:
+    """Return a table as it stands; ``item`` names the columns that tell an item."""
+    table, columns, limit = _LISTED[name]
+    shown = [one for column in columns for one in (item if column == "item_id" else (column,))]
+    return grid(tables[table], shown, limit, catalogue, table)
+
+
+def _line_grids(tables: Tables, item: tuple[str, ...], catalogue: Catalogue) -> dict[str, Grid]:
+    """Return the lines of the plan, dearest first, and what they come to by where they come from."""
 
     def dearest(name: str, columns: Sequence[str]) -> Grid:
         # Lines of unknown value come last; the stable sort keeps the plan's order among equals.
         lines = tables[name].sort_values(["value", "units"], ascending=False, na_position="last", kind="stable")
-        return grid(lines, columns, _N_LINES, catalogue, name)
+        return grid(lines, [*item, *columns, "order_date", "available_date", "reason"], _N_LINES, catalogue, name)
 
-    dates = ("order_date", "available_date")
-    item = ("item_id", "item_name") if "item_name" in tables["orders"] else ("item_id",)
-    mix = tables["stock_to_service"]
+    changes = tables["open_order_changes"].sort_values("gain", ascending=False, kind="stable")
+    of_change = ("order_id", "line_no", *item, "location_id", "change", "due_date", "gain", "reason")
     return {
-        "alerts": shown("alerts", ("rank", *item, "location_id", "alert", "money_at_stake"), _N_ALERTS),
         "orders_by_source": by_source(tables["orders"], ("source_id",), catalogue, "orders"),
-        "orders": dearest("orders", (*item, "source_id", "location_id", "units", "value", *dates, "reason")),
+        "orders": dearest("orders", ("source_id", "location_id", "units", "value")),
         "transfers_by_lane": by_source(tables["transfers"], ("origin_id", "dest_id"), catalogue, "transfers"),
-        "transfers": dearest("transfers", (*item, "origin_id", "dest_id", "units", *dates, "reason")),
-        "supplier_orders": shown(
-            "supplier_orders", ("source_id", "location_id", "order_date", "units", "value", "status", "reason"), _N_ROWS
-        ),
-        "open_orders": grid(
-            tables["open_order_changes"].sort_values("gain", ascending=False, kind="stable"),
-            ("order_id", "line_no", *item, "location_id", "change", "due_date", "gain", "reason"),
-            _N_LINES,
-            catalogue,
-            "open_order_changes",
-        ),
-        "changes": shown(
-            "changes",
-            (
-                *item,
-                "source_id",
-                "location_id",
-                "change",
-                "units_before",
-                "units",
-                "order_date_before",
-                "order_date",
-                "reason",
-            ),
-            _N_LINES,
-        ),
-        "stability": shown("stability", ("measure", "value"), _N_ROWS),
-        "presale": shown(
-            "presale_allocations",
-            ("presale_id", *item, "region", "location_id", "units", "supply_kind", "promised_date", "reason"),
-            _N_ROWS,
-        ),
-        "presale_summary": shown("presale_summary", ("presale_id", *item, *_PRESALE_WORTH), _N_ROWS),
+        "transfers": dearest("transfers", ("origin_id", "dest_id", "units")),
+        "open_orders": grid(changes, of_change, _N_LINES, catalogue, "open_order_changes"),
+    }
+
+
+def _worded_grids(tables: Tables, catalogue: Catalogue) -> dict[str, Grid]:
+    """Return the tables whose codes are worded for the report alone."""
+    mix = tables["stock_to_service"]
+    mix = mix.assign(policy=_policies(mix, catalogue), chosen=mix["chosen"] == 1)
+    of_mix = ("policy", "setting", "service", "service_a", "service_b", "service_c", "stock_value", "chosen")
+    return {
         "costs": grid(_worded_terms(tables["costs"], catalogue), ("term", "value"), _N_ROWS, catalogue, "costs"),
-        "assumptions": shown("assumptions", ("assumption", "count"), _N_ROWS),
-        "stock_to_service": grid(
-            mix.assign(policy=_policies(mix, catalogue), chosen=mix["chosen"] == 1),
-            ("policy", "setting", "service", "service_a", "service_b", "service_c", "stock_value", "chosen"),
-            _N_ROWS,
-            catalogue,
-            "stock_to_service",
-        ),
-        "effects": effects_grid(tables["assumption_details"], _N_ROWS, catalogue),
-        "backtest": backtest_grid(plan.backtest, _N_ROWS, catalogue),
-        "value_added": value_added_grid(plan.backtest, _N_ROWS, catalogue),
+        "stock_to_service": grid(mix, of_mix, _N_ROWS, catalogue, "stock_to_service"),
     }
 
 

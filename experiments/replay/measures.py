@@ -131,7 +131,6 @@ def _line_costs(world: World, lines: pd.DataFrame) -> dict[str, F64]:
             "source": lines["source_id"].to_numpy(object),
             "place": network.cells.location_id[cell],
             "day": lines["order_date"].to_numpy(),
-            "volume": units * network.volume[cell],
         }
     )
     return {
@@ -158,21 +157,11 @@ def _order_costs(world: World, lines: pd.DataFrame) -> F64:
 
 
 def _trip_costs(world: World, lines: pd.DataFrame) -> F64:
-    """Return what the trips of each line's lane and day cost: as many as its volume needs, one at least."""
+    """Return what the trip of each line's lane and day costs: one carries all, for no policy is shown its room."""
     lanes = world.network.lanes
-    known = {
-        (origin, dest): (cost, room)
-        for origin, dest, cost, room in zip(
-            lanes["origin_id"], lanes["dest_id"], lanes["trip_cost"], lanes["trip_capacity_volume"], strict=True
-        )
-    }
-    volume = lines.groupby(["source", "place", "day"])["volume"].transform("sum").to_numpy(np.float64)
-    money = np.zeros(len(lines))
-    for row, (source, place) in enumerate(zip(lines["source"], lines["place"], strict=True)):
-        cost, room = known.get((source, place), (0.0, np.inf))
-        trips = max(1.0, np.ceil(volume[row] / room - 1e-9)) if room > 0 and np.isfinite(room) else 1.0
-        money[row] = np.nan_to_num(cost) * trips
-    return money
+    ends = zip(lanes["origin_id"], lanes["dest_id"], strict=True)
+    known = dict(zip(ends, lanes["trip_cost"].to_numpy(np.float64), strict=True))
+    return np.array([known.get(ends, 0.0) for ends in zip(lines["source"], lines["place"], strict=True)], np.float64)
 
 
 def _written_off(world: World, closing: F64) -> F64:

@@ -15,6 +15,7 @@ from engine.policy.types import F64
 from experiments.forecasters import build_forecaster
 from experiments.replay.frozen import Frozen, Refitted, Remembering
 from experiments.replay.view import NOT_YET, OrderLines, View, tables_at
+from experiments.replay.withheld import unlimited
 from experiments.replay.world import World
 from experiments.settings import Settings
 from models.best_of import Chosen
@@ -22,7 +23,7 @@ from models.best_of import Chosen
 
 @dataclass
 class PlanPolicy:
-    """Follows the plan of `engine.make_plan` at every step.
+    """Follows the plan of `engine.make_plan` at every step, without a budget.
 
     The forecaster is chosen at the first step, unless ``fits`` holds a fit already; the chosen models are fitted again
     every ``refit_steps`` steps.
@@ -49,7 +50,7 @@ class PlanPolicy:
     def _plan(self, view: View) -> Plan:
         forecaster = self._forecaster(view.step)
         tables = tables_at(self.world, view)
-        return make_plan(tables, self.settings, forecaster, self.run, view.calendar.as_of)
+        return make_plan(tables, unlimited(self.settings), forecaster, self.run, view.calendar.as_of)
 
     def _forecaster(self, step: int) -> Forecaster:
         if not self.fits:

@@ -19,6 +19,12 @@ from experiments.settings import CONFIG_VERSION, Settings, parse_settings
 OURS: Literal["restock"] = "restock"
 TEXTBOOK_NAME, ACTUAL_NAME, FORESIGHT_NAME = "textbook", "actual", "foresight"
 Kind = Literal["restock", "normal", "s_S", "weeks_of_cover", "min_max", "actual", "perfect_foresight"]
+_REFERENCES: Mapping[str, Kind] = {
+    TEXTBOOK_NAME: "normal",
+    ACTUAL_NAME: "actual",
+    FORESIGHT_NAME: "perfect_foresight",
+}
+"""Names of the policies that stand beside those asked for, and their kinds."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,25 @@ def read_policies(paths: Sequence[Path]) -> tuple[PolicySpec, ...]:
     Raises
     ------
     ConfigError
-        A file cannot be read, holds an unknown key or a value out of range, or two policies share a name.
+        A file cannot be read, holds an unknown key or a value out of range, two policies share a name, or one has the
+        name of a policy of another kind that stands beside all.
     """
     specs = tuple(_read(path) for path in paths)
-    names = [spec.name for spec in specs]
+    for spec in specs:
+        if _REFERENCES.get(spec.name, spec.kind) != spec.kind:
+            raise ConfigError(
+                f"Only a policy of kind {_REFERENCES[spec.name]} is called {spec.name}, as the one beside all others",
+                f"kind {spec.kind}",
+                'Rename the file, or give `name = "..."` in its [policy]',
+            )
+    refuse_repeated([spec.name for spec in specs])
+    return specs
+
+
+def refuse_repeated(names: Sequence[str]) -> None:
+    """Refuse a name that several policies have, what-ifs included."""
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError("Policies have different names", ", ".join(twice), 'Give one of them `name = "..."`')
-    return specs
 
 
 def with_references(specs: Sequence[PolicySpec], settings: Settings, has_actual: bool) -> tuple[PolicySpec, ...]:
@@ -72,7 +90,7 @@ def with_references(specs: Sequence[PolicySpec], settings: Settings, has_actual:
         added.append(PolicySpec(ACTUAL_NAME, "actual"))
     if "perfect_foresight" not in kinds:
         added.append(PolicySpec(FORESIGHT_NAME, "perfect_foresight"))
-    return (*specs, *(spec for spec in added if spec.name not in {own.name for own in specs}))
+    return (*specs, *added)
 
 
 def _read(path: Path) -> PolicySpec:

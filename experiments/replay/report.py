@@ -129,13 +129,11 @@ def _charts(tables: Tables, assumption: str) -> tuple[Chart, ...]:
     costs = tables["costs"]
     costs = costs[costs["demand_as"] == assumption]
     words = read_catalogue().words
-    terms = [term for term in COST_TERMS if costs[costs["term"] == term]["value"].sum() > 0]
+    value = costs.groupby(["term", "policy"])["value"].sum()
     by_term = {
-        words.get(f"cost-{term}", term): [
-            max(float(costs[(costs["policy"] == name) & (costs["term"] == term)]["value"].sum()), 0.0)
-            for name in policies
-        ]
-        for term in terms
+        words.get(f"cost-{term}", term): [float(value[term, name]) for name in policies]
+        for term in COST_TERMS
+        if value[term].abs().sum() > 0
     }
     return (
         bars_chart("Cost by term", policies, by_term),

@@ -33,7 +33,7 @@ class RuleParams:
         level is the reorder point, and an order brings ``order_weeks`` of mean demand more. "weeks_of_cover": order up
         to ``cover_weeks`` of mean demand. "min_max": at or below ``min_weeks`` of demand order up to ``max_weeks``,
         both worked out every ``refresh_weeks`` only, as ERP systems have it; ``min_stock`` and ``max_stock`` of
-        ``item_locations`` go before.
+        ``item_locations`` go before. The others keep ``min_stock`` on average until that delivery, as plans do.
     window_weeks
         Weeks of the moving average; weeks out of stock are passed over.
     service, by_class
@@ -106,11 +106,15 @@ def level_rule(view: View, links: Links, params: RuleParams, abc: Texts) -> tupl
     mean, variance = _with_fed(links, mean), _with_fed(links, variance)
     span, linked = np.zeros(len(mean)), np.zeros(len(mean))
     linked[links.cell] = 1.0
-    if params.kind == "weeks_of_cover":
-        level = params.cover_weeks * per_week * mean * linked
-        return level, level
     span[links.cell] = links.network.options.next_arrival[links.primary]
+    least = np.zeros(len(mean))
+    least[links.rows] = links.network.cells.min_stock
+    floor = np.where(least > 0, span * mean + least, 0.0) * linked
+    if params.kind == "weeks_of_cover":
+        level = np.maximum(params.cover_weeks * per_week * mean * linked, floor)
+        return level, level
     reorder = (span * mean + ndtri(_shares(params, abc)) * np.sqrt(span * variance)) * linked
+    reorder = np.maximum(reorder, floor)
     return reorder, reorder + (params.order_weeks * per_week * mean * linked if params.kind == "s_S" else 0.0)
 
 

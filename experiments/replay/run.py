@@ -21,13 +21,14 @@ from engine.tables import Tables
 from experiments.exchange.plan_meta import PlanMeta
 from experiments.exchange.result_folder import refuse_existing
 from experiments.reading import load_data, parse_date
+from experiments.replay.changed_lead_times import refuse_unmoved
 from experiments.replay.hindsight import real_lines
 from experiments.replay.jobs import Job, Result, policy_of, reviewed_more_often, run_job
 from experiments.replay.links_then import LinkBook
 from experiments.replay.measures import unit_value
 from experiments.replay.opening import empty_opening, real_opening, target_opening, warm_up_buckets
 from experiments.replay.ours import PlanPolicy
-from experiments.replay.policy_files import OURS, PolicySpec, read_policies, with_references
+from experiments.replay.policy_files import OURS, PolicySpec, read_policies, refuse_repeated, with_references
 from experiments.replay.result_tables import Compared, Grounds, replay_tables
 from experiments.replay.walk import Opening, Pace, view_at_start
 from experiments.replay.what_if import WhatIf, changed_policies, changed_tables, read_what_if
@@ -141,11 +142,14 @@ def replay(
     jobs = _jobs(start, fits)
     changes: tuple[Message, ...] = ()
     if what_if is not None:
-        other_tables, closures, changes = changed_tables(tables, what_if)
+        other_tables, closures, changes = changed_tables(tables, what_if, world, settings)
         other, _ = world_of(other_tables, settings, stretch, closures)
-        twins = changed_policies(specs, what_if)
+        refuse_unmoved(world, other, what_if.lead_time)
+        twins, aims = changed_policies(specs, what_if)
+        changes += aims
         jobs += _jobs(replace(start, worlds=_worlds(other, other_tables, settings), specs=twins), fits)
         specs = (*specs, *twins)
+        refuse_repeated([spec.name for spec in specs])
     results = _walked(jobs, run)
     notes = (*notes, *opening_notes, *changes, *reviewed_more_often(world, pace), *_scope_notes(start, worlds))
     notes = (*notes, *chain.from_iterable(result.notes for result in results))
@@ -243,6 +247,11 @@ def _scope_notes(start: Job, worlds: Sequence[World]) -> tuple[Message, ...]:
     unpriced = int(np.isnan(world.network.cells.unit_cost).sum())
     if unpriced:
         notes.append(Message("replay-stock-without-cost", {"count": unpriced}))
+    budgets = [
+        spec.name for spec in start.specs if spec.settings is not None and spec.settings.limits.budget is not None
+    ]
+    if budgets:
+        notes.append(Message("replay-budget-left-out", {"count": len(budgets), "policies": ", ".join(budgets)}))
     if len(worlds) > 1:
         columns = slice(start.first_scored - world.first, world.end - world.first)
         hidden = float((worlds[1].demand - world.demand)[:, columns].sum())

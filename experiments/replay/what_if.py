@@ -7,37 +7,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from engine.config import PlanConfig
+from engine.demand.calendar import bucket_start
+from engine.demand.span import spacing_of, unique_dates
 from engine.errors import ConfigError
-from engine.messages import Message
+from engine.messages import Message, Value
+from engine.policy.params import TargetParams
+from engine.policy.types import F64
 from engine.tables import Tables
+from experiments.replay.changed_lead_times import LeadTimeChange, change_lead_times
 from experiments.replay.policy_files import PolicySpec, refuse_unknown, validated
+from experiments.replay.rules import RuleParams
+from experiments.replay.world import World
 
-
-@dataclass(frozen=True)
-class LeadTimeChange:
-    """Lead times of links from ``source`` to ``location`` of ``item`` ("" = any): ``days``, or times ``factor``."""
-
-    source: str = ""
-    location: str = ""
-    item: str = ""
-    days: float | None = None
-    factor: float | None = None
-
-    def __post_init__(self) -> None:
-        if (self.days is None) == (self.factor is None):
-            raise ValueError("either days or factor must be given. Got both or neither instead.")
-        if not (self.days or self.factor or 0.0) > 0:
-            raise ValueError("days and factor must be > 0. Got others instead.")
+Aims = TypeVar("Aims", TargetParams, RuleParams)
 
 
 @dataclass(frozen=True)
 class DemandChange:
-    """Demand on the days from ``start_date`` to ``end_date`` times ``factor``.
+    """Demand on the days from ``start_date`` to ``end_date`` times ``factor``; of a week its share of such days.
 
     Policies learn of it as it comes; from ``known_from`` on they are told, as by a forecast override.
     """
@@ -76,6 +69,10 @@ class ServiceChange:
 
     service: float | None = None
     by_class: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.service is None and not self.by_class:
+            raise ValueError("service or by_class must be given. Got neither instead.")
 
 
 @dataclass(frozen=True)
@@ -122,8 +119,17 @@ def _one(kind: type[Any], row: Mapping[str, Any], path: Path, prefix: str) -> An
     return validated(kind, row, str(path), prefix)
 
 
-def changed_tables(tables: Tables, what_if: WhatIf) -> tuple[Tables, pd.DataFrame, tuple[Message, ...]]:
+def changed_tables(
+    tables: Tables, what_if: WhatIf, world: World, config: PlanConfig
+) -> tuple[Tables, pd.DataFrame, tuple[Message, ...]]:
     """Return the tables of the changed world, its closures with ``known_from``, and what was changed.
+
+    Parameters
+    ----------
+    tables, what_if
+        The tables as they are, and what is changed.
+    world, config
+        Their world and its settings.
 
     Raises
     ------
@@ -133,12 +139,11 @@ def changed_tables(tables: Tables, what_if: WhatIf) -> tuple[Tables, pd.DataFram
     frames: dict[str, pd.DataFrame] = dict(tables.frames)
     given = dict(tables.columns_given)
     notes = []
-    for change in what_if.lead_time:
-        count = 0
-        for table, source, place in (("supply", "source_id", "location_id"), ("lanes", "origin_id", "dest_id")):
-            frames[table], found = _other_lead_times(frames[table], change, source, place)
-            count += found
-        notes.append(_told("lead_time", count, what_if))
+    if what_if.lead_time:
+        changed, counts = change_lead_times(frames, what_if.lead_time, world, config.supply)
+        frames |= changed
+        given["supply"] = given.get("supply", frozenset()) | {"item_id", "source_id", "location_id", "lead_time_days"}
+        notes += [_told("lead_time", count, what_if) for count in counts]
     for number, demand in enumerate(what_if.demand):
         frames["sales"], count = _other_demand(frames, demand)
         notes.append(_told("demand", count, what_if))
@@ -161,12 +166,39 @@ def changed_tables(tables: Tables, what_if: WhatIf) -> tuple[Tables, pd.DataFram
     return replace(tables, frames=frames, columns_given=given), closures.astype(dates), tuple(notes)
 
 
-def changed_policies(specs: Sequence[PolicySpec], what_if: WhatIf) -> tuple[PolicySpec, ...]:
-    """Return the twins of policies in the changed world, with changed targets where the what-if has any.
+def changed_policies(
+    specs: Sequence[PolicySpec], what_if: WhatIf
+) -> tuple[tuple[PolicySpec, ...], tuple[Message, ...]]:
+    """Return the twins of policies in the changed world, with changed targets where the what-if has any, and which.
 
     What was really ordered has no twin: nobody knows what would have been.
+
+    Raises
+    ------
+    ConfigError
+        A target is out of range, or the targets change for no policy.
     """
-    return tuple(_twin(spec, what_if) for spec in specs if spec.kind != "actual")
+    own = [spec for spec in specs if spec.kind != "actual"]
+    twins = tuple(_twin(spec, what_if) for spec in own)
+    if what_if.service is None:
+        return twins, ()
+    same = [spec.name for spec, twin in zip(own, twins, strict=True) if _aim(spec) == _aim(twin)]
+    notes = [_told("service", len(own) - len(same), what_if)]
+    if same:
+        values: dict[str, Value] = {"name": what_if.name, "count": len(same), "policies": ", ".join(same)}
+        notes.append(Message("replay-what-if-service-same", values))
+    return twins, tuple(notes)
+
+
+def _aim(spec: PolicySpec) -> tuple[float, ...] | None:
+    """Return the service that a policy aims at by ABC class; None where it goes by something else."""
+    if spec.settings is not None:
+        targets = spec.settings.targets
+        goes = targets.objective in ("cycle_service", "fill_rate") and not targets.aggregate.asked
+        aims: TargetParams | RuleParams | None = targets if goes else None
+    else:
+        aims = spec.params if spec.kind in ("normal", "s_S") else None
+    return None if aims is None else tuple(aims.by_class.get(letter, aims.service) for letter in "ABC")
 
 
 def _twin(spec: PolicySpec, what_if: WhatIf) -> PolicySpec:
@@ -174,44 +206,38 @@ def _twin(spec: PolicySpec, what_if: WhatIf) -> PolicySpec:
     change = what_if.service
     if change is None:
         return twin
+    if _aim(spec) is None:
+        return twin
     try:
         if twin.settings is not None:
-            own = twin.settings.targets
-            targets = replace(own, service=change.service or own.service, by_class={**own.by_class, **change.by_class})
+            targets = _with_service(twin.settings.targets, change)
             return replace(twin, settings=replace(twin.settings, targets=targets))
         if twin.params is not None:
-            rule = twin.params
-            by_class = {**rule.by_class, **change.by_class}
-            return replace(twin, params=replace(rule, service=change.service or rule.service, by_class=by_class))
+            return replace(twin, params=_with_service(twin.params, change))
     except ValueError as error:
-        raise ConfigError("A changed target is a share", str(error), "Correct [service]") from error
+        raise ConfigError(
+            "A changed target is a share of an ABC class or of all", str(error), "Correct [service]"
+        ) from error
     return twin
+
+
+def _with_service(own: Aims, change: ServiceChange) -> Aims:
+    service = own.service if change.service is None else change.service
+    return replace(own, service=service, by_class={**own.by_class, **change.by_class})
 
 
 def _told(kind: str, count: int, what_if: WhatIf) -> Message:
     if not count:
         raise ConfigError(
-            "Every change of a what-if finds something", f"no row for {kind} in {what_if.name}", "Mend it"
+            "Every change of a what-if finds something", f"nothing for {kind} in {what_if.name}", "Mend it"
         )
     return Message(f"replay-what-if-{kind.replace('_', '-')}", {"name": what_if.name, "count": count})
 
 
-def _other_lead_times(
-    rows: pd.DataFrame, change: LeadTimeChange, source: str, place: str
-) -> tuple[pd.DataFrame, int]:  # fmt: skip
-    chosen = np.ones(len(rows), bool)
-    for column, value in ((source, change.source), (place, change.location), ("item_id", change.item)):
-        if value:
-            chosen &= (rows[column] == value).fillna(False).to_numpy(bool)
-    lead = rows["lead_time_days"].to_numpy(np.float64)
-    other = np.full(len(rows), change.days) if change.factor is None else lead * change.factor
-    return rows.assign(lead_time_days=np.where(chosen, other, lead)), int(chosen.sum())
-
-
 def _other_demand(frames: Mapping[str, pd.DataFrame], change: DemandChange) -> tuple[pd.DataFrame, int]:
     sales, items = frames["sales"], frames["items"].set_index("item_id")
-    start, end = pd.Timestamp(change.start_date), pd.Timestamp(change.end_date)
-    chosen = ((sales["date"] >= start) & (sales["date"] <= end)).to_numpy(bool)
+    covered = _covered(sales, change)
+    chosen = covered > 0
     if change.item:
         chosen &= (sales["item_id"] == change.item).to_numpy(bool)
     if change.location:
@@ -221,8 +247,20 @@ def _other_demand(frames: Mapping[str, pd.DataFrame], change: DemandChange) -> t
         chosen &= (category == change.category).fillna(False).to_numpy(bool)
     divisible = sales["item_id"].isin(items.index[items["divisible"].eq(True)]).to_numpy(bool)
     units = sales["units"].to_numpy(np.float64)
-    other = np.where(divisible, units * change.factor, np.rint(units * change.factor))
+    other = units * (1.0 + (change.factor - 1.0) * covered)
+    other = np.where(divisible, other, np.rint(other))
     return sales.assign(units=np.where(chosen, other, units)), int(chosen.sum())
+
+
+def _covered(sales: pd.DataFrame, change: DemandChange) -> F64:
+    """Return the share of each row's days that are changed: a row of weekly sales stands for its whole week."""
+    days = sales["date"].to_numpy().astype("datetime64[D]")
+    spacing = spacing_of(unique_dates(sales))
+    first = bucket_start(days, spacing)
+    last = first + (6 if spacing == "W" else 0)
+    start, end = np.datetime64(change.start_date), np.datetime64(change.end_date)
+    inside = (np.minimum(last, end) - np.maximum(first, start)).astype(np.int64) + 1
+    return np.maximum(inside, 0) / ((last - first).astype(np.int64) + 1)
 
 
 def _with_override(overrides: pd.DataFrame, change: DemandChange, told: pd.Timestamp, name: str) -> pd.DataFrame:

@@ -8,30 +8,52 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from engine.config import PlanConfig
 from engine.demand.sales import is_presale
 from engine.messages import Message
+from engine.network.params import LimitParams
 from engine.tables import Tables
-from engine.tables.tables import empty
+from engine.tables.tables import empty, null_column
 
 FRESH = ("sales", "inventory", "open_orders", "receipts", "stock_history")
 """Tables that each policy makes for itself as it goes."""
 
-_LEFT_OUT = ("presales", "presale_events", "inventory_batches")
+_SUPPLIER_LIMITS = ("min_order_value", "min_order_volume", "container_volume", "capacity_units_per_week")
+_LEFT_OUT = (
+    *("presales", "presale_events", "inventory_batches", "price_breaks"),
+    *(f"suppliers.{name}" for name in _SUPPLIER_LIMITS),
+    *("lanes.trip_capacity_volume", "locations.capacity_volume"),
+)
+"""Tables and columns that no policy is shown: what the world does not hold every policy to, none keeps to alone."""
+
 _DATED = ("events", "promotions", "prices", "supply", "closures")
 _FIRST_DAY = {"supply": "valid_from"}
 
 
 def without(tables: Tables, names: Sequence[str] = _LEFT_OUT) -> Tables:
-    """Return the tables as if some had not been given; by default presales and batches, which a replay leaves out.
+    """Return the tables as if some tables, or columns ``table.column``, had not been given; by default `_LEFT_OUT`.
 
     Presale units leave the sales too.
     """
-    frames = {**tables.frames, **{name: empty(name) for name in names}}
+    cut = [name.split(".") for name in names if "." in name]
+    frames = {**tables.frames, **{name: empty(name) for name in names if "." not in name}}
+    for table, column in cut:
+        rows = frames[table]
+        frames[table] = rows.assign(**{column: null_column(table, column, len(rows))})
     if "presales" in names and tables.has("sales", "channel"):
         sales = tables["sales"]
         frames["sales"] = sales[~is_presale(sales["channel"])].reset_index(drop=True)
-    given = {name: columns for name, columns in tables.columns_given.items() if name not in names}
+    given = {
+        name: columns - {column for table, column in cut if table == name}
+        for name, columns in tables.columns_given.items()
+        if name not in names
+    }
     return replace(tables, frames=frames, columns_given=given)
+
+
+def unlimited(config: PlanConfig) -> PlanConfig:
+    """Return settings without the limits that a replay holds no other policy to."""
+    return replace(config, limits=LimitParams())
 
 
 def known_on(tables: Tables, day: np.datetime64, announced: pd.DataFrame) -> Tables:
@@ -70,4 +92,19 @@ def replay_notes(tables: Tables, first_day: np.datetime64) -> tuple[Message, ...
             later.append(name)
     if later:
         notes.append(Message("replay-taken-as-known", {"count": len(later), "tables": ", ".join(later)}))
-    return tuple(notes)
+    return (*notes, *_limits_left_out(tables))
+
+
+def _limits_left_out(tables: Tables) -> list[Message]:
+    """Return how many rows state prices or limits that a replay withholds."""
+    counts = {
+        "price-breaks": len(tables["price_breaks"]),
+        "supplier-limits": _n_stating(tables["suppliers"], _SUPPLIER_LIMITS),
+        "trip-capacity": _n_stating(tables["lanes"], ("trip_capacity_volume",)),
+        "site-capacity": _n_stating(tables["locations"], ("capacity_volume",)),
+    }
+    return [Message(f"replay-{name}-left-out", {"count": count}) for name, count in counts.items() if count]
+
+
+def _n_stating(rows: pd.DataFrame, columns: Sequence[str]) -> int:
+    return int(rows[list(columns)].notna().any(axis=1).sum())

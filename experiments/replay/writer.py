@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,12 +36,13 @@ def write_replay(replayed: Replayed, out: Path, meta: PlanMeta, overwrite: bool 
         ``out`` exists and ``overwrite`` is not given, or it is no folder.
     """
     tables = {name: with_wording(table, read_catalogue()) for name, table in replayed.tables.items()}
+    folders = closing_folders(replayed.closing)
     with result_folder(out, overwrite) as folder:
         for name, table in tables.items():
             write_table(table, folder / name)
         for policy, state in replayed.closing.items():
             for name, table in state.items():
-                write_table(table, folder / "closing" / _file_name(policy) / name)
+                write_table(table, folder / "closing" / folders[policy] / name)
         content = {
             "run_id": meta.run_id,
             "snapshot_id": meta.snapshot_id,
@@ -51,6 +52,7 @@ def write_replay(replayed: Replayed, out: Path, meta: PlanMeta, overwrite: bool 
             "first_day": replayed.first_day,
             "scored": list(replayed.scored),
             "policies": list(dict.fromkeys(tables["summary"]["policy"])),
+            "closing": folders,
             "config": dict(meta.config),
         }
         (folder / "replay.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -58,5 +60,22 @@ def write_replay(replayed: Replayed, out: Path, meta: PlanMeta, overwrite: bool 
         (folder / "report.html").write_text(report, encoding="utf-8")
 
 
+def closing_folders(policies: Iterable[str]) -> dict[str, str]:
+    """Return a folder's name for each policy: its own as far as file systems take it, numbered where two would meet."""
+    plain = {policy: _file_name(policy) for policy in policies}
+    folders: dict[str, str] = {}
+    taken: set[str] = set()
+    # Names that can stay come first; some file systems tell no capitals.
+    for policy in sorted(plain, key=lambda name: plain[name] != name):
+        name, number = plain[policy], 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{plain[policy]}-{number}"
+        taken.add(name.casefold())
+        folders[policy] = name
+    return {policy: folders[policy] for policy in plain}
+
+
 def _file_name(policy: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in policy)
+    letters = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in policy)
+    return letters.strip(".") or "policy"

@@ -129,6 +129,12 @@ def test_each_policy_is_a_run_below_the_replays_own(result, folder: Path):
     assert found == {policy: pytest.approx(cost[policy, "sales"]) for policy in cost.index.levels[0]}
 
 
+def test_a_policy_that_has_the_name_of_anothers_what_if_is_refused(folder: Path):
+    (folder / "twin.toml").write_text(COVER + 'name = "cover, festival"\n')
+    with pytest.raises(ConfigError, match="cover, festival"):
+        run_replay(request(folder, "cover", "twin", what_if=folder / "festival.toml"))
+
+
 def test_a_replay_within_its_warm_up_is_refused(folder: Path):
     with pytest.raises(ConfigError, match="days that do not count"):
         run_replay(request(folder, "cover", weeks=4))
