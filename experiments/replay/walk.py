@@ -26,6 +26,7 @@ from engine.simulation import (
 )
 from engine.simulation.bucket import Unmet
 from experiments.replay.view import OrderLines, Policy, View
+from experiments.replay.ways import on_time
 from experiments.replay.withheld import known_on
 from experiments.replay.world import World
 
@@ -192,20 +193,24 @@ def _placed(world: World, lines: OrderLines, seed: int) -> tuple[Lines, I64, pd.
 
 
 def received_on(world: World, lines: OrderLines, seed: int) -> Days:
-    """Return the day on which each line arrives: one draw a link and order date, the same for every policy."""
-    received = lines.available_date.copy()
+    """Return the day on which each line comes: by the world's links, one draw a link and order date for all policies.
+
+    What a policy expects does not move it. Only a line that was ordered before the replay, or over a link that the
+    world does not have, comes when it says.
+    """
+    due, sd_days = on_time(world.ways, lines.source_id, lines.cell, lines.order_date)
+    received: Days = np.where(np.isnat(due), lines.available_date, due)
     streams = Streams(seed)
     places = world.network.cells.location_id[lines.cell]
-    mean = (lines.available_date - lines.order_date).astype(np.int64)
+    mean = (received - lines.order_date).astype(np.int64)
     drawn: dict[tuple[object, ...], int] = {}
-    for row, (source, place) in enumerate(zip(lines.source_id, places, strict=True)):
-        sd = world.lead_time_sd_days.get((source, place), 0.0)
-        if sd > 0 and mean[row] > 0:
-            key = (source, place, lines.order_date[row], mean[row])
-            if key not in drawn:
-                share = streams.common(f"replay lead time {source} to {place}", lines.order_date[row]).random(1)
-                drawn[key] = int(lead_time_days(share, float(mean[row]), sd)[0])
-            received[row] = lines.order_date[row] + np.timedelta64(drawn[key], "D")
+    for row in np.flatnonzero((sd_days > 0) & (mean > 0)):
+        link, day = f"{lines.source_id[row]} to {places[row]}", lines.order_date[row]
+        key = (link, day, mean[row], sd_days[row])
+        if key not in drawn:
+            share = streams.common(f"replay lead time {link}", day).random(1)
+            drawn[key] = int(lead_time_days(share, float(mean[row]), float(sd_days[row]))[0])
+        received[row] = day + np.timedelta64(drawn[key], "D")
     return received
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,7 +22,8 @@ from engine.network.build import build_network
 from engine.network.types import Network
 from engine.policy.types import F64, I64, Bools, Texts
 from engine.tables import Tables
-from experiments.replay.withheld import FRESH, no_closures, replay_notes, without
+from experiments.replay.ways import Ways, ways_of
+from experiments.replay.withheld import FRESH, known_on, no_closures, replay_notes, without
 
 LEAST_HISTORY = 4
 """Buckets that must lie before the first decision."""
@@ -44,7 +44,9 @@ class World:
     first, end
         The first bucket replayed, and the one after the last.
     network
-        Cells with their costs, links and lanes.
+        Cells with their costs, links and lanes, as known on the first day.
+    config
+        Settings of the world: how links without terms are read.
     units, available, price
         What the shop recorded, shape (n_cells, n_buckets), as in `DemandPanel`.
     demand
@@ -67,6 +69,7 @@ class World:
     first: int
     end: int
     network: Network
+    config: PlanConfig
     units: F64
     available: F64
     price: F64
@@ -98,14 +101,12 @@ class World:
         return pd.MultiIndex.from_arrays([self.network.cells.item_id, self.network.cells.location_id])
 
     @cached_property
-    def lead_time_sd_days(self) -> Mapping[tuple[str, str], float]:
-        """Standard deviation of the lead time by source and location, the largest over items; 0 where not listed."""
-        options = self.network.options
-        places = self.network.cells.location_id[options.cell]
-        spread: dict[tuple[str, str], float] = {}
-        for source, place, sd in zip(options.source_id, places, options.lead_time_sd_days, strict=True):
-            spread[source, place] = max(spread.get((source, place), 0.0), float(sd))
-        return spread
+    def ways(self) -> tuple[Ways, ...]:
+        """How goods really come, from the first day on and from each day on which the links change."""
+        end = self.calendar.edges[-1]
+        everything = known_on(self.tables, end, self.announced)
+        tables = replace(self.tables, frames={**self.tables.frames, "closures": everything["closures"]})
+        return ways_of(self.network, tables, self.receipts, self.config, end)
 
     def rows_of(self, items: pd.Series | Texts, locations: pd.Series | Texts) -> I64:
         """Return the cell of each pair, -1 where there is none."""
@@ -176,6 +177,7 @@ def world_of(
         first=first,
         end=end,
         network=network,
+        config=config,
         units=units,
         available=available,
         price=price,
