@@ -13,6 +13,7 @@ from engine.policy.types import F64, I64, Texts
 from experiments.replay.links_then import LinkBook, Links, lines_over
 from experiments.replay.view import OrderLines, View
 from experiments.replay.walk import received_on
+from experiments.replay.ways import usual_days
 from experiments.replay.world import World
 
 
@@ -114,30 +115,36 @@ def _lacking(view: View, cell: I64, demand: F64, comes: I64, follows: I64) -> F6
 
 
 def real_lines(world: World) -> pd.DataFrame:
-    """Return the receipts at the world's cells, ``ordered_on`` filled with the day of arrival where it is not given."""
+    """Return the receipts at the world's cells, ``ordered_on`` filled with the day of arrival where it is not given.
+
+    ``part`` counts the receipts of one order line, so that their ids need not tell the day of arrival.
+    """
     rows = world.receipts
     known = rows["item_id"].notna() & rows["location_id"].notna() & (rows["units"] > 0)
     rows = rows[known.to_numpy(bool)]
     cell = world.rows_of(rows["item_id"], rows["location_id"])
-    rows = rows.assign(cell=cell, ordered_on=rows["ordered_on"].fillna(rows["received_on"]))
+    part = rows.groupby(["order_id", "line_no"], dropna=False).cumcount()
+    rows = rows.assign(cell=cell, part=part, ordered_on=rows["ordered_on"].fillna(rows["received_on"]))
     return rows[cell >= 0].reset_index(drop=True)
 
 
 def lines_of_receipts(world: World, rows: pd.DataFrame) -> OrderLines:
-    """Return receipts as lines that arrive on the day on which they really did."""
+    """Return receipts as lines that arrive on the day on which they really did, due a usual lead time after ordering."""
     source = rows["source_id"].astype(object).fillna("").to_numpy(object)
     origin = world.rows_of(rows["item_id"], source)
     days = {name: rows[name].to_numpy().astype("datetime64[D]") for name in ("ordered_on", "received_on")}
-    parts = (rows["order_id"], rows["line_no"], rows["received_on"].dt.strftime("%Y-%m-%d"))
+    cell = rows["cell"].to_numpy(np.int64)
+    due = days["ordered_on"] + usual_days(world.network, source, cell)
+    parts = (rows["order_id"], rows["line_no"], rows["part"])
     return OrderLines(
         line_id=np.array(["/".join(map(str, one)) for one in zip(*parts, strict=True)], object),
-        cell=rows["cell"].to_numpy(np.int64),
+        cell=cell,
         origin=origin,
         source_id=source,
         units=rows["units"].to_numpy(np.float64),
-        unit_cost=_unit_costs(world, source, rows["cell"].to_numpy(np.int64), origin),
+        unit_cost=_unit_costs(world, source, cell, origin),
         order_date=days["ordered_on"],
-        available_date=days["received_on"],
+        available_date=due,
         received_on=days["received_on"],
         promise=np.full(len(rows), np.nan),
     )

@@ -63,6 +63,9 @@ class OrderLines:
 class View:
     """What is known at the start of a day; nothing in it was recorded on or after that day.
 
+    Two things are the world's and not for a policy without hindsight: in which bucket a line of ``state.inbound``
+    arrives, and its ``received_on`` in ``book``. The tables of a view (`tables_at`) hold neither.
+
     Parameters
     ----------
     calendar

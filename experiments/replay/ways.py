@@ -104,6 +104,19 @@ def on_time(ways: Sequence[Ways], source_id: Texts, cell: I64, order_date: Days)
     return comes, sd_days
 
 
+def usual_days(network: Network, source_id: Texts, cell: I64) -> I64:
+    """Return the mean lead time of links, in days: of one that the network does not have, that of its cell's usual link.
+
+    Where the cell has no link either it is 0: nobody could say when such goods come.
+    """
+    options = network.options
+    keys = pd.MultiIndex.from_arrays([options.source_id, options.cell])
+    rows = keys.get_indexer(pd.MultiIndex.from_arrays([source_id, cell]))
+    rows = np.where(rows >= 0, rows, network.primary_of[cell])
+    days = np.append(network.days.lead_days, 0)
+    return days[rows]
+
+
 def _days_of_change(supply: pd.DataFrame, first: np.datetime64, end: np.datetime64) -> Days:
     """Return the first day, and later ones on which a row of supply begins or becomes known; one a year at least."""
     told = [supply[name].dropna().to_numpy().astype("datetime64[D]") for name in ("valid_from", "known_from")]

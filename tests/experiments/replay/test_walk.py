@@ -17,7 +17,7 @@ from experiments.replay.opening import real_opening
 from experiments.replay.ours import PlanPolicy
 from experiments.replay.rules import RuleParams, RulePolicy
 from experiments.replay.view import Policy, tables_at
-from experiments.replay.walk import Pace, Walked, walk
+from experiments.replay.walk import Pace, Walked, view_at_start, walk
 from experiments.replay.world import Stretch, World, world_of
 from experiments.settings import parse_settings
 from tests.replays import FROM, SOLD, cover_policy, received, small_frames, small_world
@@ -98,9 +98,14 @@ def policies(world: World) -> dict[str, Policy]:
     return {**rules, "restock": PlanPolicy(world, SETTINGS, 2), "actual": ActualPolicy(world)}
 
 
+def awaited(day: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """Return the history with the order that is on its way at the opening coming on ``day``."""
+    return small_frames() | {"receipts": received("R1", "A", 4.0, (FROM - 7, day.to_datetime64()))}
+
+
 def changed_later(day: pd.Timestamp) -> dict[str, pd.DataFrame]:
-    """Return the history with a spike from ``day`` on, and rows of other tables that become known on it."""
-    frames = small_frames()
+    """Return the history with a spike from ``day`` on, later goods, and rows of tables that become known on it."""
+    frames = awaited(day + pd.Timedelta(weeks=3))
     sales = frames["sales"]
     end = pd.Timestamp("2024-01-01")
     late = sales["date"] >= day
@@ -131,13 +136,23 @@ def decisions(world: World, policy: Policy) -> pd.DataFrame:
 @pytest.mark.parametrize("name", ["normal", "s_S", "weeks_of_cover", "min_max", "restock", "actual"])
 def test_the_future_is_never_read(name: str):
     day = pd.Timestamp(FROM) + pd.Timedelta(weeks=2)
-    as_it_was, spiked = small_world(), small_world(changed_later(day))
+    as_it_was, spiked = small_world(awaited(day)), small_world(changed_later(day))
     plain, moved = (decisions(world, policies(world)[name]) for world in (as_it_was, spiked))
     # What is decided on a day is decided before its sales; only rows that become known on it may move it.
     before = plain[plain["order_date"] < day]
     assert len(before) or name == "actual"
     pd.testing.assert_frame_equal(moved[moved["order_date"] < day], before)
     assert not moved.equals(plain), "the spike matters once it is known"
+
+
+@pytest.mark.parametrize("weeks_late", [0, 1, 4])
+def test_what_is_on_its_way_is_due_a_lead_time_after_its_order_whenever_it_came(weeks_late: int):
+    world = small_world(awaited(pd.Timestamp(FROM + 7 * weeks_late)))
+    opening, _ = real_opening(world, world.stock_history)
+    orders = tables_at(world, view_at_start(world, opening, 1))["open_orders"]
+    assert orders["due_date"].tolist() == [pd.Timestamp(FROM)]
+    assert orders["order_id"].tolist() == ["R1/1/0"]
+    assert opening.state.inbound.arrives.tolist() == [world.first + weeks_late]
 
 
 def test_foresight_reads_demand_and_lacks_nothing_that_an_order_could_bring():
