@@ -76,7 +76,7 @@ def policy_of(world: World, spec: PolicySpec, book: LinkBook, job: Job) -> Polic
         return RulePolicy(world, book, spec.params, spec.name)
     if spec.kind == "actual":
         return ActualPolicy(world)
-    return ForesightPolicy(world, book, job.pace.seed, spec.name)
+    return ForesightPolicy(world, book, job.pace, spec.name)
 
 
 def _one(job: Job, world: World, spec: PolicySpec, book: LinkBook) -> Result:

@@ -105,9 +105,10 @@ def on_time(ways: Sequence[Ways], source_id: Texts, cell: I64, order_date: Days)
 
 
 def usual_days(network: Network, source_id: Texts, cell: I64) -> I64:
-    """Return the mean lead time of links, in days: of one that the network does not have, that of its cell's usual link.
+    """Return the mean lead time of links, in days.
 
-    Where the cell has no link either it is 0: nobody could say when such goods come.
+    Of a link that the network does not have it is that of the cell's usual one; where the cell has none either it is 0,
+    since nobody could say when such goods come.
     """
     options = network.options
     keys = pd.MultiIndex.from_arrays([options.source_id, options.cell])

@@ -13,7 +13,7 @@ from engine.tables import Tables
 from experiments.replay.hindsight import ActualPolicy, ForesightPolicy
 from experiments.replay.links_then import LinkBook
 from experiments.replay.measures import score
-from experiments.replay.opening import real_opening
+from experiments.replay.opening import real_opening, target_opening
 from experiments.replay.ours import PlanPolicy
 from experiments.replay.rules import RuleParams, RulePolicy
 from experiments.replay.view import Policy, tables_at
@@ -157,10 +157,46 @@ def test_what_is_on_its_way_is_due_a_lead_time_after_its_order_whenever_it_came(
 
 def test_foresight_reads_demand_and_lacks_nothing_that_an_order_could_bring():
     world = small_world()
-    found = walked(world, ForesightPolicy(world, LinkBook(world, PlanConfig()), 0, "foresight"))
+    found = walked(world, ForesightPolicy(world, LinkBook(world, PlanConfig()), PACE, "foresight"))
     # The first order comes in the second week: B has 3 - 2 of its first week left for 5, and then orders 1 and 1.
     assert found.trace.short.sum() == 0
     assert found.trace.closing.tolist() == [[8, 2, 0, 0], [1, 0, 0, 0]]
+
+
+def two_sites() -> World:
+    """Return thirty weeks of one item at two sites of one region, each of which serves what the other lacks."""
+    rng = np.random.default_rng(11)
+    frames = small_frames({"P": rng.poisson(4, 30).tolist(), "Q": rng.poisson(2, 30).tolist()})
+    frames["sales"] = frames["sales"].rename(columns={"item_id": "location_id", "location_id": "item_id"})
+    frames["sales"]["item_id"] = "A"
+    frames["items"] = frames["items"].assign(backorder_cost=1.0)
+    frames["locations"] = pd.DataFrame({"location_id": ["P", "Q"], "region": ["R", "R"]})
+    frames["service_regions"] = pd.DataFrame({"region": ["R", "R"], "location_id": ["P", "Q"], "rank": [1, 2]})
+    return small_world({name: frames[name] for name in frames if name not in ("suppliers", "receipts")}, weeks=20)
+
+
+@pytest.mark.parametrize("unmet", ["lost", "backordered", "served_elsewhere"])
+def test_no_rule_costs_less_than_foresight(unmet: str):
+    world, pace = two_sites(), Pace(1, unmet, 0)
+    opening = target_opening(world, np.zeros(world.n_cells))
+    book = LinkBook(world, PlanConfig())
+    cost = {}
+    for name, policy in (policies(world) | {"foresight": ForesightPolicy(world, book, pace, "foresight")}).items():
+        if name in ("restock", "actual"):
+            continue
+        found = score(world, walk(world, policy, opening, pace), opening.state, pace, world.first, name)
+        cost[name] = float(sum(money.sum() for money in found.costs.values()))
+    assert len(cost) == 5
+    assert cost["foresight"] == min(cost.values())
+
+
+def test_foresight_orders_what_is_owed_already():
+    world, pace = small_world(), Pace(1, "backordered", 0)
+    opening = target_opening(world, np.zeros(world.n_cells))
+    found = walk(world, ForesightPolicy(world, LinkBook(world, PlanConfig()), pace, "foresight"), opening, pace)
+    # The first week's 4 and 2 are owed until the first orders come, with the second week's 6 and 5.
+    assert found.trace.received[:, 1].tolist() == [4 + 6, 2 + 5]
+    assert found.trace.backlog.tolist() == [[4, 0, 0, 0], [2, 0, 0, 0]]
 
 
 def test_actual_orders_arrive_when_they_really_did():
