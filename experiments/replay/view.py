@@ -71,7 +71,7 @@ class View:
     calendar
         The history up to today; ``n_history`` is the number of today's bucket.
     until
-        First bucket that the next decision answers for: orders dated before it are placed now.
+        First bucket that the next decision answers for, or the replay's end: orders dated before it are placed now.
     step
         Number of the decision, from 0.
     units, available, price

@@ -109,7 +109,7 @@ def walk(
         now, late, book_rows = _placed(world, lines, pace.seed)
         if lines.n_lines and (now.sent.min() < today or now.sent.max() >= view.until):
             raise ValueError(f"lines must be placed in buckets [{today}, {view.until}). Got others instead.")
-        columns = slice(today - world.first, min(view.until, world.end) - world.first)
+        columns = slice(today - world.first, view.until - world.first)
         outcome = simulate(state, world.demand[:, columns], _once(now, today), _rules(world, pace, late))
         record = record.with_outcome(world, outcome, pace.unmet)
         book = pd.concat([book, book_rows]) if len(book_rows) else book
@@ -162,7 +162,7 @@ def _view(
     early = world.receipts["received_on"] < world.date_of(world.first)
     return View(
         calendar=Calendar(world.calendar.bucket, day, today, 0),
-        until=today + pace[0],
+        until=min(today + pace[0], world.end),
         step=pace[1],
         units=record.units,
         available=record.available,
