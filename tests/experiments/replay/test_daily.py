@@ -1,4 +1,4 @@
-"""Tests of replays in days: steps that do not divide the stretch."""
+"""Tests of replays in days: steps that do not divide the stretch, and shares of days."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from engine.config import PlanConfig
 from engine.tables import Tables
 from experiments.replay.links_then import LinkBook
-from experiments.replay.measures import Score, score
+from experiments.replay.measures import Score, score, unit_value
 from experiments.replay.opening import target_opening
+from experiments.replay.result_tables import Compared, Grounds, replay_tables
 from experiments.replay.rules import RuleParams, RulePolicy
 from experiments.replay.walk import Pace, Walked, walk
 from experiments.replay.world import Stretch, World, world_of
@@ -58,3 +59,16 @@ def test_the_last_step_of_a_replay_ends_with_it_and_places_nothing_later(weeks: 
     assert found.lines["sent"].max() < world.end
     assert found.trace.end == world.end == found.last.until
     assert result.units["demand"].shape == (1, weeks)
+
+
+def test_the_share_of_marked_days_is_of_days():
+    world = daily_world(weeks=4)
+    _, result = walked(world, 200.0, every=7)
+    cells = world.network.cells
+    weeks = world.calendar.edges[world.first : world.end : 7]
+    grounds = Grounds(
+        cells.item_id, cells.location_id, cells.abc, world.network.demanded, weeks, 28, unit_value(world)
+    )  # fmt: skip
+    tables = replay_tables([result], grounds, Compared(("cover",), (), ("cover", "cover"), 0))
+    # The shop ran out on all of 28 days, and the policy never did.
+    assert tables["summary"]["marked_share"].tolist() == [1.0]
