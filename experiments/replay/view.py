@@ -188,7 +188,8 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
 def _sales(world: World, view: View, texts: Texting) -> pd.DataFrame:
     told = (view.units > 0) | (view.available < 1) | np.isfinite(view.price)
     on_record = np.flatnonzero(view.known)
-    told &= view.since[:, None] <= np.arange(view.today)
+    # A cell that only feeds others sells nothing, and does not run out of what it sells.
+    told &= (view.since[:, None] <= np.arange(view.today)) & world.network.demanded[:, None]
     # The first and the last bucket are covered even where nothing was sold in them.
     told[on_record[:1], 0] = True
     told[on_record, view.today - 1] = True
