@@ -81,7 +81,7 @@ def policy_of(world: World, spec: PolicySpec, book: LinkBook, job: Job) -> Polic
 
 def _one(job: Job, world: World, spec: PolicySpec, book: LinkBook) -> Result:
     walked = walk(world, policy_of(world, spec, book, job), job.opening, job.pace)
-    found = score(world, walked, job.opening.state, job.pace, job.first_scored, spec.name)
+    found = score(world, walked, job.pace, job.first_scored, spec.name)
     notes = _drift(world, walked.trace) if spec.kind == "actual" and world.assumption == "sales" else ()
     return Result(found, _named(world, walked, spec), stock_tables(world, walked.last), notes)
 

@@ -49,7 +49,7 @@ def walked(world: World, on_hand: float, every: int) -> tuple[Walked, Score]:
     policy = RulePolicy(world, LinkBook(world, PlanConfig()), RuleParams("weeks_of_cover", cover_weeks=2.0), "cover")
     opening, pace = target_opening(world, np.full(world.n_cells, on_hand)), Pace(every, "lost", 0)
     found = walk(world, policy, opening, pace)
-    return found, score(world, found, opening.state, pace, world.first, "cover")
+    return found, score(world, found, pace, world.first, "cover")
 
 
 @pytest.mark.parametrize("weeks", [2, 3])

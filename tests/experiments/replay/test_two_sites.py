@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from engine.config import PlanConfig
 from engine.tables import Tables
 from experiments.replay.links_then import LinkBook
+from experiments.replay.measures import score
 from experiments.replay.opening import target_opening
 from experiments.replay.rules import RuleParams, RulePolicy
 from experiments.replay.view import tables_at
@@ -52,3 +54,19 @@ def test_a_feeder_that_runs_empty_is_no_series_of_sales():
     feeder = world.network.cells.location_id == "DC"
     assert (found.trace.closing[feeder] == 0).any()
     assert set(tables_at(world, found.last)["sales"]["location_id"]) == {"P", "Q"}
+
+
+def test_the_opening_value_is_of_the_first_day_that_counts():
+    world, found = walked(two_sites(20), {"P": 12.0, "Q": 12.0}, weeks=12)
+    result = score(world, found, PACE, world.first + 4, "cover")
+    assert result.totals["opening_value"] == 10.0 * found.trace.closing[:, 3].sum()
+    assert found.trace.closing[:, 3].sum() != 24, "it differs from the opening of the walk"
+    assert score(world, found, PACE, world.first, "cover").totals["opening_value"] == 240
+
+
+def test_as_many_orders_are_counted_as_are_paid():
+    world, found = walked(two_sites(20), {"P": 12.0, "Q": 12.0}, weeks=12)
+    result = score(world, found, PACE, world.first, "cover")
+    # Both sites order on the same days, each for itself.
+    assert found.lines["order_date"].nunique() < result.totals["orders"]
+    assert result.totals["orders"] == pytest.approx(result.costs["order"].sum() / 5)

@@ -60,7 +60,7 @@ def test_a_replay_of_two_items_and_four_weeks_equals_the_one_worked_out_by_hand(
 def test_its_cost_and_service_equal_those_worked_out_by_hand():
     world = small_world()
     opening = real_opening(world, world.stock_history)[0]
-    found = score(world, walk(world, cover_policy(world), opening, PACE), opening.state, PACE, world.first, "cover")
+    found = score(world, walk(world, cover_policy(world), opening, PACE), PACE, world.first, "cover")
     terms = {name: round(float(money.sum()), 6) for name, money in found.costs.items() if money.any()}
     # 19 and 6 units at the ends of weeks, 7 days at 0.1 and 0.05; one unit of B lost; orders on four days.
     assert terms == {"holding": 15.4, "shortage": 3.0, "order": 20.0}
@@ -184,7 +184,7 @@ def test_no_rule_costs_less_than_foresight(unmet: str):
     for name, policy in (policies(world) | {"foresight": ForesightPolicy(world, book, pace, "foresight")}).items():
         if name in ("restock", "actual"):
             continue
-        found = score(world, walk(world, policy, opening, pace), opening.state, pace, world.first, name)
+        found = score(world, walk(world, policy, opening, pace), pace, world.first, name)
         cost[name] = float(sum(money.sum() for money in found.costs.values()))
     assert len(cost) == 5
     assert cost["foresight"] == min(cost.values())
