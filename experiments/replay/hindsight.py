@@ -9,7 +9,7 @@ import pandas as pd
 
 from engine.errors import ConfigError
 from engine.network.links import chain_depth
-from engine.policy.types import F64, I64, Texts
+from engine.policy.types import F64, I64, Days, Texts
 from engine.simulation.bucket import Unmet
 from experiments.replay.links_then import LinkBook, Links, lines_over
 from experiments.replay.view import OrderLines, View
@@ -148,7 +148,7 @@ def lines_of_receipts(world: World, rows: pd.DataFrame) -> OrderLines:
     origin = world.rows_of(rows["item_id"], source)
     days = {name: rows[name].to_numpy().astype("datetime64[D]") for name in ("ordered_on", "received_on")}
     cell = rows["cell"].to_numpy(np.int64)
-    due = days["ordered_on"] + usual_days(world.network, source, cell)
+    due: Days = days["ordered_on"] + usual_days(world.network, source, cell)
     parts = (rows["order_id"], rows["line_no"], rows["part"])
     return OrderLines(
         line_id=np.array(["/".join(map(str, one)) for one in zip(*parts, strict=True)], object),
