@@ -148,7 +148,7 @@ def lines_of_receipts(world: World, rows: pd.DataFrame) -> OrderLines:
     origin = world.rows_of(rows["item_id"], source)
     days = {name: rows[name].to_numpy().astype("datetime64[D]") for name in ("ordered_on", "received_on")}
     cell = rows["cell"].to_numpy(np.int64)
-    due: Days = days["ordered_on"] + usual_days(world.network, source, cell)
+    due: Days = days["ordered_on"] + usual_days(world.network, source, cell).astype("timedelta64[D]")
     parts = (rows["order_id"], rows["line_no"], rows["part"])
     return OrderLines(
         line_id=np.array(["/".join(map(str, one)) for one in zip(*parts, strict=True)], object),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from engine.demand.calendar import Calendar
-from engine.policy.types import F64, I64, Bools, Days, Texts
+from engine.policy.types import F32, F64, I64, Bools, Days, Texts
 from engine.simulation import StockState
 from engine.tables import Tables
 from experiments.replay.world import World
@@ -75,7 +75,8 @@ class View:
     step
         Number of the decision, from 0.
     units, available, price
-        What was recorded, shape (n_cells, n_history): the shop's record before the replay, the policy's own since.
+        What was recorded, shape (n_cells, n_history), read only: the shop's record before the replay, the policy's own
+        since.
     since
         First bucket in which each cell is on record, today's for those that are not, shape (n_cells,).
     known
@@ -95,9 +96,9 @@ class View:
     calendar: Calendar
     until: int
     step: int
-    units: F64
-    available: F64
-    price: F64
+    units: F32
+    available: F32
+    price: F32
     since: I64
     known: Bools
     state: StockState
@@ -198,9 +199,9 @@ def _sales(world: World, view: View, texts: Texting) -> pd.DataFrame:
         {
             **texts.keys(cell),
             "date": view.calendar.starts[bucket].astype("datetime64[ns]"),
-            "units": view.units[cell, bucket],
-            "price": view.price[cell, bucket],
-            "in_stock": view.available[cell, bucket],
+            "units": view.units[cell, bucket].astype(np.float64),
+            "price": view.price[cell, bucket].astype(np.float64),
+            "in_stock": view.available[cell, bucket].astype(np.float64),
         }
     )
 

@@ -20,7 +20,7 @@ from engine.errors import ConfigError
 from engine.messages import Message
 from engine.network.build import build_network
 from engine.network.types import Network
-from engine.policy.types import F64, I64, Bools, Texts
+from engine.policy.types import F32, F64, I64, Bools, Texts
 from engine.tables import Tables
 from experiments.replay.ways import Ways, ways_of
 from experiments.replay.withheld import FRESH, known_on, no_closures, replay_notes, without
@@ -70,9 +70,9 @@ class World:
     end: int
     network: Network
     config: PlanConfig
-    units: F64
-    available: F64
-    price: F64
+    units: F32
+    available: F32
+    price: F32
     demand: F64
     seen_from: I64
     helpers: I64
@@ -164,7 +164,7 @@ def world_of(
     network = build_network(priced, config, Calendar(whole.bucket, whole.edges[first], first, 0), keys)
     n, rows = network.cells.n_cells, network.key_rows
     shape = (n, whole.n_history)
-    units, available, price = np.zeros(shape), np.ones(shape), np.full(shape, np.nan)
+    units, available, price = (np.full(shape, value, np.float32) for value in (0.0, 1.0, np.nan))
     units[rows], available[rows], price[rows] = history.units, history.available, history.price
     seen = np.full(n, whole.n_history, np.int64)
     series = names.rows_of_sales(sales)
@@ -181,7 +181,7 @@ def world_of(
         units=units,
         available=available,
         price=price,
-        demand=units[:, first:],
+        demand=units[:, first:].astype(np.float64),
         seen_from=np.where(network.demanded, seen, 0),
         helpers=_helpers(told, network),
         announced=no_closures() if announced is None else announced,
@@ -206,10 +206,11 @@ def recovered(world: World, tables: Tables, config: PlanConfig) -> World:
     panel, _ = build_panel(told, config, world.calendar, keys, np.zeros((int(own.sum()), 2), np.int32))
     estimate = np.zeros(world.units.shape)
     estimate[own] = np.nan_to_num(expected_demand(panel).astype(np.float64), nan=0.0)
-    extra = np.maximum(estimate - world.units, 0.0)[:, world.first :]
+    sold = world.units[:, world.first :].astype(np.float64)
+    extra = np.maximum(estimate[:, world.first :] - sold, 0.0)
     whole = np.diff(np.floor(np.cumsum(extra, axis=1) + 0.5), axis=1, prepend=0.0)
     extra = np.where(world.network.cells.divisible[:, None], extra, whole)
-    return replace(world, demand=world.units[:, world.first :] + extra, assumption="recovered")
+    return replace(world, demand=sold + extra, assumption="recovered")
 
 
 def _stretch(whole: Calendar, stretch: Stretch) -> tuple[int, int]:

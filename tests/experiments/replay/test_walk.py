@@ -16,7 +16,7 @@ from experiments.replay.measures import score
 from experiments.replay.opening import real_opening, target_opening
 from experiments.replay.ours import PlanPolicy
 from experiments.replay.rules import RuleParams, RulePolicy
-from experiments.replay.view import Policy, tables_at
+from experiments.replay.view import OrderLines, Policy, View, tables_at
 from experiments.replay.walk import Pace, Walked, view_at_start, walk
 from experiments.replay.world import Stretch, World, world_of
 from experiments.settings import parse_settings
@@ -75,6 +75,25 @@ def test_a_policy_sees_what_it_sold_and_that_it_ran_out():
     last = walked(world, cover_policy(world)).last
     assert last.units[1, -4:].tolist() == [2, 4, 1, 1]
     assert last.available[1, -4:].tolist() == [1, 0.5, 1, 1]
+
+
+def test_a_walk_keeps_one_record_in_single_precision_that_no_policy_can_change():
+    world, views = small_world(), []
+
+    class Watching:
+        def decide(self, view: View) -> OrderLines:
+            views.append(view)
+            return cover_policy(world).decide(view)
+
+    last = walk(world, Watching(), real_opening(world, world.stock_history)[0], PACE).last
+    for view in views:
+        for name in ("units", "available", "price"):
+            seen, whole = getattr(view, name), getattr(last, name)
+            assert np.shares_memory(seen, whole)
+            assert not seen.flags.writeable
+            assert seen.dtype == np.float32
+            np.testing.assert_array_equal(seen, whole[:, : view.today])
+    assert [view.units.shape[1] for view in views] == [6, 7, 8, 9]
 
 
 def test_a_policy_never_sees_more_than_the_shop_sold():
