@@ -54,8 +54,9 @@ _BY_LINK = ("order_row", "ship_row", "receive_row", "lead_days", "review_days")
 
 
 def ways_of(
-    network: Network, tables: Tables, receipts: pd.DataFrame, config: PlanConfig, end: np.datetime64
-) -> tuple[Ways, ...]:
+    network: Network, tables: Tables, receipts: pd.DataFrame, closures: pd.DataFrame, config: PlanConfig,
+    end: np.datetime64,
+) -> tuple[Ways, ...]:  # fmt: skip
     """Return the ways of a world from each day on which they change, in the order of the days.
 
     Parameters
@@ -63,9 +64,11 @@ def ways_of(
     network
         The links as known on the first day, the calendar's ``as_of``.
     tables
-        What policies are told of, with every closure.
+        What policies are told of.
     receipts
         Those before the first day teach lead times, as they teach policies.
+    closures
+        All of them, announced or not.
     config, end
         Settings of the world, and the day after its last.
     """
@@ -82,7 +85,7 @@ def ways_of(
             known = tables.known_on(day)
             known = replace(known, frames={**known.frames, "receipts": early})
             then = build_network(known, config, Calendar("D", day, 0, 0), keys, abc)
-        found.append(_ways(then, network, tables["closures"]))
+        found.append(_ways(then, network, closures))
     return tuple(found)
 
 

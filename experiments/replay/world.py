@@ -104,9 +104,8 @@ class World:
     def ways(self) -> tuple[Ways, ...]:
         """How goods really come, from the first day on and from each day on which the links change."""
         end = self.calendar.edges[-1]
-        everything = known_on(self.tables, end, self.announced)
-        tables = replace(self.tables, frames={**self.tables.frames, "closures": everything["closures"]})
-        return ways_of(self.network, tables, self.receipts, self.config, end)
+        closures = known_on(self.tables, end, self.announced)["closures"]
+        return ways_of(self.network, self.tables, self.receipts, closures, self.config, end)
 
     def rows_of(self, items: pd.Series | Texts, locations: pd.Series | Texts) -> I64:
         """Return the cell of each pair, -1 where there is none."""

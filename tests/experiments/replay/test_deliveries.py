@@ -15,6 +15,7 @@ from experiments.replay.links_then import LinkBook
 from experiments.replay.opening import target_opening
 from experiments.replay.rules import RuleParams, RulePolicy
 from experiments.replay.walk import Pace, Walked, walk
+from experiments.replay.ways import on_time, usual_days
 from experiments.replay.what_if import Closure, WhatIf, changed_tables
 from experiments.replay.world import Stretch, World, world_of
 from tests.replays import FROM, small_frames, small_world
@@ -73,3 +74,28 @@ def test_the_ways_of_the_first_day_are_those_of_the_worlds_network():
     (ways,) = world.ways
     options = world.network.options
     assert (ways.come_on(np.arange(options.n_options), options.order_date) == options.available_date).all()
+
+
+def texts(*values: str) -> np.ndarray:
+    return np.array(values, object)
+
+
+def test_a_link_that_the_world_does_not_have_is_as_slow_as_the_usual_one_and_comes_when_a_line_says():
+    frames = small_frames()
+    frames["item_locations"] = pd.DataFrame({"item_id": ["B"], "location_id": ["P"], "active": [False]})
+    world = small_world(frames)
+    source, cell = texts("S", "X", "X"), np.array([0, 0, 1])
+    # B is not kept in stock any more, so nothing links it.
+    assert usual_days(world.network, source, cell).tolist() == [7, 7, 0]
+    comes, sd_days = on_time(world.ways, source, cell, np.full(3, FROM))
+    assert comes[0] == FROM + 7
+    assert np.isnat(comes[1:]).all()
+    assert sd_days.tolist() == [0, 0, 0]
+
+
+def test_an_order_of_before_the_replay_has_the_deviation_of_its_link_and_no_other_day():
+    frames = small_frames()
+    frames["supply"] = frames["supply"].assign(lead_time_sd_days=2.0)
+    comes, sd_days = on_time(small_world(frames).ways, texts("S", "S"), np.array([0, 0]), np.array([FROM - 1, FROM]))
+    assert np.isnat(comes).tolist() == [True, False]
+    assert sd_days.tolist() == [2, 2]
