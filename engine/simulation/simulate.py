@@ -54,7 +54,8 @@ class SimulationRules:
         What becomes of demand that finds no stock: lost, backordered, or served from other cells while they hold
         more than their own demand, and lost where none does.
     delay
-        How late lines arrive. Lines of one link (source, cell) never overtake each other.
+        How late lines arrive. Lines of one link (source, cell) never overtake those sent in earlier buckets, whether
+        they are placed together or not.
     helpers
         For ``served_elsewhere``: the cells that serve each cell's short demand, best first, -1 for none; shape
         (n_cells, n_helpers).
@@ -129,20 +130,26 @@ def _with_decisions(state: StockState, lines: Lines, delay: Delay) -> StockState
     if lines.sent.min() < state.bucket:
         raise ValueError(f"lines must be sent in bucket {state.bucket} or later. Got {lines.sent.min()} instead.")
     arrives = np.maximum(lines.due + delay(lines), lines.sent)
-    arrives = np.maximum(arrives, _last_arrival(state.inbound, lines))
+    arrives = _in_order(state.inbound, lines, arrives)
     inbound = join_shipments([state.inbound, Shipments(lines, arrives)])
     return StockState(state.bucket, state.on_hand, state.backlog, inbound)
 
 
-def _last_arrival(inbound: Shipments, lines: Lines) -> I64:
-    """Return, for each line, the latest arrival of what its link already has on its way."""
-    if inbound.lines.n_lines == 0:
-        return lines.sent
-    sources, code = np.unique(np.concatenate([inbound.lines.source_id, lines.source_id]), return_inverse=True)
-    link = np.concatenate([inbound.lines.cell, lines.cell]) * len(sources) + code
-    latest = np.full(link.max() + 1, np.iinfo(np.int64).min)
-    np.maximum.at(latest, link[: inbound.lines.n_lines], inbound.arrives)
-    return np.maximum(latest[link[inbound.lines.n_lines :]], lines.sent)
+def _in_order(inbound: Shipments, lines: Lines, arrives: I64) -> I64:
+    """Return arrivals that overtake neither what their link has on its way nor its lines sent in earlier buckets."""
+    n_before = inbound.lines.n_lines
+    _, source = np.unique(np.concatenate([inbound.lines.source_id, lines.source_id]), return_inverse=True)
+    cell = np.concatenate([inbound.lines.cell, lines.cell])
+    sent = np.concatenate([np.full(n_before, np.iinfo(np.int64).min), lines.sent])
+    latest = np.concatenate([inbound.arrives, arrives])
+    # Lines sent in one bucket do not wait for each other: in the order of their arrival none raises another's.
+    order = np.lexsort((latest, sent, source, cell))
+    link = np.cumsum(np.append(False, (np.diff(cell[order]) != 0) | (np.diff(source[order]) != 0)))
+    # Links are set apart by more than arrivals differ by, so that each has its own running maximum.
+    apart = link * (latest.max() - latest.min() + 1)
+    found = np.empty_like(latest)
+    found[order] = np.maximum.accumulate(latest[order] + apart) - apart
+    return found[n_before:]
 
 
 def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[StockState, dict[str, F64], list[Shipments]]:

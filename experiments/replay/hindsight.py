@@ -9,10 +9,12 @@ import pandas as pd
 
 from engine.errors import ConfigError
 from engine.network.links import chain_depth
-from engine.policy.types import F64, I64, Texts
+from engine.policy.types import F64, I64, Days, Texts
+from engine.simulation.bucket import Unmet
 from experiments.replay.links_then import LinkBook, Links, lines_over
 from experiments.replay.view import OrderLines, View
-from experiments.replay.walk import received_on
+from experiments.replay.walk import Pace, received_on
+from experiments.replay.ways import usual_days
 from experiments.replay.world import World
 
 
@@ -47,7 +49,7 @@ class ForesightPolicy:
 
     world: World
     book: LinkBook
-    seed: int
+    pace: Pace
     name: str
 
     def decide(self, view: View) -> OrderLines:
@@ -64,11 +66,12 @@ class ForesightPolicy:
             order_date=options.next_order_date[chosen],
             available_date=options.next_available_date[chosen],
         )
-        comes = world.arrival_bucket(received_on(world, trial, self.seed))
-        follows = np.maximum(world.arrival_bucket(received_on(world, following, self.seed)), comes + 1)
+        comes = world.arrival_bucket(received_on(world, trial, self.pace.seed))
+        follows = np.maximum(world.arrival_bucket(received_on(world, following, self.pace.seed)), comes + 1)
         demand = self._demand(links, view)[trial.cell]
         lacking = np.zeros(world.n_cells)
-        lacking[trial.cell] = _lacking(view, trial.cell, demand, comes - view.today, follows - view.today)
+        span = (comes - view.today, follows - view.today)
+        lacking[trial.cell] = _lacking(view, trial.cell, demand, span, self.pace.unmet)
         return lines_over(world, view, links, lacking[links.cell], self.name)
 
     def levels(self, view: View) -> F64:
@@ -95,9 +98,20 @@ class ForesightPolicy:
         return demand
 
 
-def _lacking(view: View, cell: I64, demand: F64, comes: I64, follows: I64) -> F64:
-    """Return what stock and inbound lack of demand in buckets [comes, follows) from today, shape of ``cell``."""
+def _lacking(view: View, cell: I64, demand: F64, span: tuple[I64, I64], unmet: Unmet) -> F64:
+    """Return what stock and inbound lack of demand from the order until the next, shape of ``cell``.
+
+    Parameters
+    ----------
+    demand
+        Units from today on, shape (n, n_buckets).
+    span
+        Buckets from today in which the order and the next one come, each of shape (n,).
+    unmet
+        What is short before the order comes is owed, and lacks too, where demand is backordered; else it is lost.
+    """
     state, shipments = view.state, view.state.inbound
+    comes, follows = span
     n_ahead = min(int(follows.max(initial=0)), demand.shape[1])
     inbound = np.zeros((len(state.on_hand), n_ahead + 1))
     at = np.minimum(shipments.arrives - view.today, n_ahead)
@@ -107,37 +121,44 @@ def _lacking(view: View, cell: I64, demand: F64, comes: I64, follows: I64) -> F6
     for bucket in range(n_ahead):
         stock = stock + inbound[cell, bucket] - demand[:, bucket]
         answered = (bucket >= comes) & (bucket < follows)
-        lacking = lacking + np.where(answered, np.maximum(-stock, 0.0), 0.0)
-        # What is short before the order comes is lost, and what it will bring is not short.
-        stock = np.maximum(stock, 0.0)
+        if unmet != "backordered":
+            # What is short before the order comes is lost, and what it will bring is not short.
+            stock = np.where(answered, stock, np.maximum(stock, 0.0))
+        lacking = np.maximum(lacking, np.where(answered, -stock, 0.0))
     return lacking
 
 
 def real_lines(world: World) -> pd.DataFrame:
-    """Return the receipts at the world's cells, ``ordered_on`` filled with the day of arrival where it is not given."""
+    """Return the receipts at the world's cells, ``ordered_on`` filled with the day of arrival where it is not given.
+
+    ``part`` counts the receipts of one order line, so that their ids need not tell the day of arrival.
+    """
     rows = world.receipts
     known = rows["item_id"].notna() & rows["location_id"].notna() & (rows["units"] > 0)
     rows = rows[known.to_numpy(bool)]
     cell = world.rows_of(rows["item_id"], rows["location_id"])
-    rows = rows.assign(cell=cell, ordered_on=rows["ordered_on"].fillna(rows["received_on"]))
+    part = rows.groupby(["order_id", "line_no"], dropna=False).cumcount()
+    rows = rows.assign(cell=cell, part=part, ordered_on=rows["ordered_on"].fillna(rows["received_on"]))
     return rows[cell >= 0].reset_index(drop=True)
 
 
 def lines_of_receipts(world: World, rows: pd.DataFrame) -> OrderLines:
-    """Return receipts as lines that arrive on the day on which they really did."""
+    """Return receipts as lines that arrive when they really did, and were due a usual lead time after their order."""
     source = rows["source_id"].astype(object).fillna("").to_numpy(object)
     origin = world.rows_of(rows["item_id"], source)
     days = {name: rows[name].to_numpy().astype("datetime64[D]") for name in ("ordered_on", "received_on")}
-    parts = (rows["order_id"], rows["line_no"], rows["received_on"].dt.strftime("%Y-%m-%d"))
+    cell = rows["cell"].to_numpy(np.int64)
+    due: Days = days["ordered_on"] + usual_days(world.network, source, cell).astype("timedelta64[D]")
+    parts = (rows["order_id"], rows["line_no"], rows["part"])
     return OrderLines(
         line_id=np.array(["/".join(map(str, one)) for one in zip(*parts, strict=True)], object),
-        cell=rows["cell"].to_numpy(np.int64),
+        cell=cell,
         origin=origin,
         source_id=source,
         units=rows["units"].to_numpy(np.float64),
-        unit_cost=_unit_costs(world, source, rows["cell"].to_numpy(np.int64), origin),
+        unit_cost=_unit_costs(world, source, cell, origin),
         order_date=days["ordered_on"],
-        available_date=days["received_on"],
+        available_date=due,
         received_on=days["received_on"],
         promise=np.full(len(rows), np.nan),
     )

@@ -76,12 +76,12 @@ def policy_of(world: World, spec: PolicySpec, book: LinkBook, job: Job) -> Polic
         return RulePolicy(world, book, spec.params, spec.name)
     if spec.kind == "actual":
         return ActualPolicy(world)
-    return ForesightPolicy(world, book, job.pace.seed, spec.name)
+    return ForesightPolicy(world, book, job.pace, spec.name)
 
 
 def _one(job: Job, world: World, spec: PolicySpec, book: LinkBook) -> Result:
     walked = walk(world, policy_of(world, spec, book, job), job.opening, job.pace)
-    found = score(world, walked, job.opening.state, job.pace, job.first_scored, spec.name)
+    found = score(world, walked, job.pace, job.first_scored, spec.name)
     notes = _drift(world, walked.trace) if spec.kind == "actual" and world.assumption == "sales" else ()
     return Result(found, _named(world, walked, spec), stock_tables(world, walked.last), notes)
 

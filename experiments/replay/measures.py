@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from engine.policy.types import F64, Bools
-from engine.simulation import StockState, Trace, arrival_cycles, cycle_units
+from engine.simulation import Trace, arrival_cycles, cycle_units
 from experiments.replay.walk import Pace, Walked
 from experiments.replay.world import World
 
@@ -30,8 +30,9 @@ class Score:
     costs
         Money (n_cells, n_weeks) by term, as in `COST_TERMS`.
     totals
-        Figures of the whole: order_lines, orders, transfers, units_bought, value_bought, units_moved, opening_value,
-        closing_value, n_cycles (with demand) and n_cycles_short.
+        Figures of the whole: order_lines, orders (one a source, place and day), transfers, units_bought, value_bought,
+        units_moved, opening_value (of the first scored bucket), closing_value, n_cycles (with demand) and
+        n_cycles_short.
     """
 
     policy: str
@@ -41,7 +42,7 @@ class Score:
     totals: Mapping[str, float]
 
 
-def score(world: World, walked: Walked, opening: StockState, pace: Pace, first_scored: int, policy: str) -> Score:
+def score(world: World, walked: Walked, pace: Pace, first_scored: int, policy: str) -> Score:
     """Return what a walk reached from bucket ``first_scored`` on; what was decided before counts for nothing."""
     trace = since(walked.trace, first_scored)
     per_week = 7 // world.network.bucket_days
@@ -58,8 +59,8 @@ def score(world: World, walked: Walked, opening: StockState, pace: Pace, first_s
     costs["left-over"] = np.zeros_like(costs["holding"])
     costs["left-over"][:, -1] = _written_off(world, trace.closing[:, -1])
     totals = {
-        **_line_totals(lines),
-        "opening_value": float(value @ opening.on_hand),
+        **_line_totals(world, lines),
+        "opening_value": float(value @ trace.opening),
         "closing_value": float(value @ trace.closing[:, -1] - costs["left-over"].sum()),
         **_cycles(world, walked, trace),
     }
@@ -176,9 +177,10 @@ def _written_off(world: World, closing: F64) -> F64:
     return np.where(over, np.maximum(unit_value(world) - salvage, 0.0) * closing, 0.0)
 
 
-def _line_totals(lines: pd.DataFrame) -> dict[str, float]:
+def _line_totals(world: World, lines: pd.DataFrame) -> dict[str, float]:
     bought = lines[lines["origin"] < 0]
-    orders = bought[["source_id", "order_date"]].drop_duplicates()
+    place = world.network.cells.location_id[bought["cell"].to_numpy(np.int64)]
+    orders = bought[["source_id", "order_date"]].assign(place=place).drop_duplicates()
     return {
         "order_lines": float(len(bought)),
         "orders": float(len(orders)),

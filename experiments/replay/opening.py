@@ -18,6 +18,7 @@ LEAST_WARM_UP_DAYS = 28
 def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tuple[Message, ...]]:
     """Return the stock at the end of the day before the replay, and what `receipts` say was on its way then.
 
+    A line on its way is due a usual lead time after its order; the day on which it really came is the world's alone.
     Of each cell the latest record before the replay counts; one without any opens with nothing, which is told.
     """
     day = world.date_of(world.first)
@@ -35,11 +36,11 @@ def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tu
     rows = real_lines(world)
     early = (rows["ordered_on"] < pd.Timestamp(day)) & (rows["received_on"] >= pd.Timestamp(day))
     lines = lines_of_receipts(world, rows[early.to_numpy(bool)])
-    arrives = world.arrival_bucket(lines.received_on)
+    arrives, sent = world.arrival_bucket(lines.received_on), world.bucket_of(lines.order_date)
     # A transfer that was under way had left its origin, so it is as good as bought.
     inbound = Lines(
         lines.line_id, lines.cell, np.full(lines.n_lines, -1), lines.source_id, lines.units, lines.unit_cost,
-        np.minimum(world.bucket_of(lines.order_date), arrives), arrives, lines.promise,
+        sent, np.maximum(world.arrival_bucket(lines.available_date), sent), lines.promise,
     )  # fmt: skip
     dates = {"order_date": lines.order_date, "available_date": lines.available_date, "received_on": lines.received_on}
     book = pd.DataFrame(

@@ -35,6 +35,8 @@ class Grounds:
         Which cells have demand of their own.
     weeks
         Mondays or first days of the scored weeks.
+    n_buckets
+        Scored buckets, days or weeks.
     value
         Worth of a unit in stock, shape (n_cells,).
     """
@@ -44,6 +46,7 @@ class Grounds:
     abc: Texts
     sells: Bools
     weeks: np.ndarray[tuple[int], np.dtype[np.datetime64]]
+    n_buckets: int
     value: F64
 
     @property
@@ -98,7 +101,7 @@ def _summary(score: Score, grounds: Grounds) -> dict[str, object]:
     for name in ("orders", "order_lines", "transfers", "units_bought", "value_bought", "units_moved"):
         row[name] = totals[name]
     row["opening_value"], row["closing_value"] = totals["opening_value"], totals["closing_value"]
-    row["marked_share"] = _ratio(score.units["marked"].sum(), len(grounds.weeks) * grounds.sells.sum())
+    row["marked_share"] = _ratio(score.units["marked"].sum(), grounds.n_buckets * grounds.sells.sum())
     row["beyond_sales"] = float(score.units["beyond_sales"].sum())
     return row
 

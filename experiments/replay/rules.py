@@ -143,7 +143,7 @@ def usual_demand(view: View, n_buckets: int) -> tuple[F64, F64]:
 
     A cell without such a bucket is judged by all of its last buckets, and by no bucket before it was on record.
     """
-    units = view.units[:, -n_buckets:]
+    units = view.units[:, -n_buckets:].astype(np.float64)
     on_record = view.since[:, None] <= np.arange(view.today)[-n_buckets:]
     on_sale = on_record & (view.available[:, -n_buckets:] >= 1)
     some: Bools = np.asarray(on_sale.any(axis=1))

@@ -222,7 +222,8 @@ def _replayed(
     cells, per_week = world.network.cells, 7 // world.network.bucket_days
     grounds = Grounds(
         cells.item_id, cells.location_id, cells.abc, world.network.demanded,
-        world.calendar.edges[start.first_scored : world.end : per_week], unit_value(world),
+        world.calendar.edges[start.first_scored : world.end : per_week], world.end - start.first_scored,
+        unit_value(world),
     )  # fmt: skip
     order = tuple(spec.name for spec in specs)
     pairs = tuple((order[0], spec.name) for spec in specs[1:] if not spec.variant_of)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from engine.demand.calendar import Calendar
-from engine.policy.types import F64, I64, Bools, Days, Texts
+from engine.policy.types import F32, F64, I64, Bools, Days, Texts
 from engine.simulation import StockState
 from engine.tables import Tables
 from experiments.replay.world import World
@@ -63,16 +63,20 @@ class OrderLines:
 class View:
     """What is known at the start of a day; nothing in it was recorded on or after that day.
 
+    Two things are the world's and not for a policy without hindsight: in which bucket a line of ``state.inbound``
+    arrives, and its ``received_on`` in ``book``. The tables of a view (`tables_at`) hold neither.
+
     Parameters
     ----------
     calendar
         The history up to today; ``n_history`` is the number of today's bucket.
     until
-        First bucket that the next decision answers for: orders dated before it are placed now.
+        First bucket that the next decision answers for, or the replay's end: orders dated before it are placed now.
     step
         Number of the decision, from 0.
     units, available, price
-        What was recorded, shape (n_cells, n_history): the shop's record before the replay, the policy's own since.
+        What was recorded, shape (n_cells, n_history), read only: the shop's record before the replay, the policy's own
+        since.
     since
         First bucket in which each cell is on record, today's for those that are not, shape (n_cells,).
     known
@@ -92,9 +96,9 @@ class View:
     calendar: Calendar
     until: int
     step: int
-    units: F64
-    available: F64
-    price: F64
+    units: F32
+    available: F32
+    price: F32
     since: I64
     known: Bools
     state: StockState
@@ -185,7 +189,8 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
 def _sales(world: World, view: View, texts: Texting) -> pd.DataFrame:
     told = (view.units > 0) | (view.available < 1) | np.isfinite(view.price)
     on_record = np.flatnonzero(view.known)
-    told &= view.since[:, None] <= np.arange(view.today)
+    # A cell that only feeds others sells nothing, and does not run out of what it sells.
+    told &= (view.since[:, None] <= np.arange(view.today)) & world.network.demanded[:, None]
     # The first and the last bucket are covered even where nothing was sold in them.
     told[on_record[:1], 0] = True
     told[on_record, view.today - 1] = True
@@ -194,9 +199,9 @@ def _sales(world: World, view: View, texts: Texting) -> pd.DataFrame:
         {
             **texts.keys(cell),
             "date": view.calendar.starts[bucket].astype("datetime64[ns]"),
-            "units": view.units[cell, bucket],
-            "price": view.price[cell, bucket],
-            "in_stock": view.available[cell, bucket],
+            "units": view.units[cell, bucket].astype(np.float64),
+            "price": view.price[cell, bucket].astype(np.float64),
+            "in_stock": view.available[cell, bucket].astype(np.float64),
         }
     )
 

@@ -11,7 +11,7 @@ import pandas as pd
 from engine.demand.calendar import Calendar
 from engine.forecast.streams import Streams
 from engine.policy.lead_times import lead_time_days
-from engine.policy.types import F64, I64, Days, Texts
+from engine.policy.types import F32, F64, I64, Days, Texts
 from engine.simulation import (
     Lines,
     Outcome,
@@ -26,6 +26,7 @@ from engine.simulation import (
 )
 from engine.simulation.bucket import Unmet
 from experiments.replay.view import OrderLines, Policy, View
+from experiments.replay.ways import on_time
 from experiments.replay.withheld import known_on
 from experiments.replay.world import World
 
@@ -48,8 +49,8 @@ class Pace:
 class Walked:
     """What a walk left: the trace, all lines placed with their dates, and the state at the end.
 
-    ``lines`` has one row a line placed in the walk: line_id, cell, origin, source_id, units (that really left),
-    unit_cost, order_date, available_date, received_on, sent and arrives (buckets), promise.
+    ``lines`` has one row a line placed in the walk: line_id, cell, origin, source_id, asked and units (that really
+    left), unit_cost, order_date, available_date (as the policy expects), sent and arrives (buckets), promise.
     """
 
     trace: Trace
@@ -108,9 +109,9 @@ def walk(
         now, late, book_rows = _placed(world, lines, pace.seed)
         if lines.n_lines and (now.sent.min() < today or now.sent.max() >= view.until):
             raise ValueError(f"lines must be placed in buckets [{today}, {view.until}). Got others instead.")
-        columns = slice(today - world.first, min(view.until, world.end) - world.first)
+        columns = slice(today - world.first, view.until - world.first)
         outcome = simulate(state, world.demand[:, columns], _once(now, today), _rules(world, pace, late))
-        record = record.with_outcome(world, outcome, pace.unmet)
+        record.add(world, outcome, pace.unmet)
         book = pd.concat([book, book_rows]) if len(book_rows) else book
         arrived = pd.concat([arrived, _arrivals(world, outcome.arrived, book)], ignore_index=True)
         placed.append(_lines_frame(lines, now))
@@ -125,47 +126,46 @@ def walk(
 
 @dataclass(frozen=True)
 class _Record:
-    """What a policy has on record so far; columns from today on are not read."""
+    """What a policy has on record, shape (n_cells, world.end); buckets are filled in as they pass, NaN until then."""
 
-    units: F64
-    available: F64
-    price: F64
+    units: F32
+    available: F32
 
     @classmethod
     def of(cls, world: World) -> _Record:
-        return cls(world.units[:, : world.first], world.available[:, : world.first], world.price[:, : world.first])
+        buffers = [np.full((world.n_cells, world.end), np.nan, np.float32) for _ in range(2)]
+        for buffer, recorded in zip(buffers, (world.units, world.available), strict=True):
+            buffer[:, : world.first] = recorded[:, : world.first]
+        return cls(*buffers)
 
-    def with_outcome(self, world: World, outcome: Outcome, unmet: Unmet) -> _Record:
+    def add(self, world: World, outcome: Outcome, unmet: Unmet) -> None:
+        """Write down what was sold in the buckets of an outcome, and for which part of them it was on sale."""
         trace = outcome.trace
         columns = slice(trace.start, trace.end)
-        shop, share = world.units[:, columns], world.available[:, columns]
         if unmet == "backordered":
             # What is owed was ordered all the same, and stands in the sales of its day.
-            sold, own = trace.demand, np.ones_like(share)
+            sold, own = trace.demand, np.ones_like(trace.demand)
         else:
             sold = trace.demand - (trace.short if unmet == "lost" else trace.lost)
             out = trace.closing <= 0 if unmet == "lost" else trace.lost > 0
             own = np.where(out, np.where(sold > 0, HALF, 0.0), 1.0)
-        return _Record(
-            np.concatenate([self.units, np.minimum(shop, sold)], axis=1),
-            np.concatenate([self.available, np.minimum(share, own)], axis=1),
-            np.concatenate([self.price, world.price[:, columns]], axis=1),
-        )
+        self.units[:, columns] = np.minimum(world.units[:, columns], sold)
+        self.available[:, columns] = np.minimum(world.available[:, columns], own)
 
 
 def _view(
     world: World, record: _Record, state: StockState, book: pd.DataFrame, arrived: pd.DataFrame, pace: tuple[int, int]
 ) -> View:
-    today = record.units.shape[1]
+    today = state.bucket
     day = world.date_of(today)
     early = world.receipts["received_on"] < world.date_of(world.first)
     return View(
         calendar=Calendar(world.calendar.bucket, day, today, 0),
-        until=today + pace[0],
+        until=min(today + pace[0], world.end),
         step=pace[1],
-        units=record.units,
-        available=record.available,
-        price=record.price,
+        units=_past(record.units, today),
+        available=_past(record.available, today),
+        price=_past(world.price, today),
         since=np.minimum(world.seen_from, today),
         known=(world.seen_from < today) & world.network.demanded,
         state=state,
@@ -174,6 +174,13 @@ def _view(
         tables=known_on(world.tables, day, world.announced),
         receipts=world.receipts[early],
     )
+
+
+def _past(recorded: F32, today: int) -> F32:
+    """Return the buckets before today, read only: it is no copy."""
+    past = recorded[:, :today]
+    past.flags.writeable = False
+    return past
 
 
 def _placed(world: World, lines: OrderLines, seed: int) -> tuple[Lines, I64, pd.DataFrame]:
@@ -192,20 +199,24 @@ def _placed(world: World, lines: OrderLines, seed: int) -> tuple[Lines, I64, pd.
 
 
 def received_on(world: World, lines: OrderLines, seed: int) -> Days:
-    """Return the day on which each line arrives: one draw a link and order date, the same for every policy."""
-    received = lines.available_date.copy()
+    """Return the day on which each line comes: by the world's links, one draw a link and order date for all policies.
+
+    What a policy expects does not move it. Only a line that was ordered before the replay, or over a link that the
+    world does not have, comes when it says.
+    """
+    due, sd_days = on_time(world.ways, lines.source_id, lines.cell, lines.order_date)
+    received: Days = np.where(np.isnat(due), lines.available_date, due)
     streams = Streams(seed)
     places = world.network.cells.location_id[lines.cell]
-    mean = (lines.available_date - lines.order_date).astype(np.int64)
+    mean = (received - lines.order_date).astype(np.int64)
     drawn: dict[tuple[object, ...], int] = {}
-    for row, (source, place) in enumerate(zip(lines.source_id, places, strict=True)):
-        sd = world.lead_time_sd_days.get((source, place), 0.0)
-        if sd > 0 and mean[row] > 0:
-            key = (source, place, lines.order_date[row], mean[row])
-            if key not in drawn:
-                share = streams.common(f"replay lead time {source} to {place}", lines.order_date[row]).random(1)
-                drawn[key] = int(lead_time_days(share, float(mean[row]), sd)[0])
-            received[row] = lines.order_date[row] + np.timedelta64(drawn[key], "D")
+    for row in np.flatnonzero((sd_days > 0) & (mean > 0)):
+        link, day = f"{lines.source_id[row]} to {places[row]}", lines.order_date[row]
+        key = (link, day, mean[row], sd_days[row])
+        if key not in drawn:
+            share = streams.common(f"replay lead time {link}", day).random(1)
+            drawn[key] = int(lead_time_days(share, float(mean[row]), float(sd_days[row]))[0])
+        received[row] = day + np.timedelta64(drawn[key], "D")
     return received
 
 

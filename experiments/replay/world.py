@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,9 +20,10 @@ from engine.errors import ConfigError
 from engine.messages import Message
 from engine.network.build import build_network
 from engine.network.types import Network
-from engine.policy.types import F64, I64, Bools, Texts
+from engine.policy.types import F32, F64, I64, Bools, Texts
 from engine.tables import Tables
-from experiments.replay.withheld import FRESH, no_closures, replay_notes, without
+from experiments.replay.ways import Ways, ways_of
+from experiments.replay.withheld import FRESH, known_on, no_closures, replay_notes, without
 
 LEAST_HISTORY = 4
 """Buckets that must lie before the first decision."""
@@ -44,7 +44,9 @@ class World:
     first, end
         The first bucket replayed, and the one after the last.
     network
-        Cells with their costs, links and lanes.
+        Cells with their costs, links and lanes, as known on the first day.
+    config
+        Settings of the world: how links without terms are read.
     units, available, price
         What the shop recorded, shape (n_cells, n_buckets), as in `DemandPanel`.
     demand
@@ -67,9 +69,10 @@ class World:
     first: int
     end: int
     network: Network
-    units: F64
-    available: F64
-    price: F64
+    config: PlanConfig
+    units: F32
+    available: F32
+    price: F32
     demand: F64
     seen_from: I64
     helpers: I64
@@ -98,14 +101,11 @@ class World:
         return pd.MultiIndex.from_arrays([self.network.cells.item_id, self.network.cells.location_id])
 
     @cached_property
-    def lead_time_sd_days(self) -> Mapping[tuple[str, str], float]:
-        """Standard deviation of the lead time by source and location, the largest over items; 0 where not listed."""
-        options = self.network.options
-        places = self.network.cells.location_id[options.cell]
-        spread: dict[tuple[str, str], float] = {}
-        for source, place, sd in zip(options.source_id, places, options.lead_time_sd_days, strict=True):
-            spread[source, place] = max(spread.get((source, place), 0.0), float(sd))
-        return spread
+    def ways(self) -> tuple[Ways, ...]:
+        """How goods really come, from the first day on and from each day on which the links change."""
+        end = self.calendar.edges[-1]
+        closures = known_on(self.tables, end, self.announced)["closures"]
+        return ways_of(self.network, self.tables, self.receipts, closures, self.config, end)
 
     def rows_of(self, items: pd.Series | Texts, locations: pd.Series | Texts) -> I64:
         """Return the cell of each pair, -1 where there is none."""
@@ -163,7 +163,7 @@ def world_of(
     network = build_network(priced, config, Calendar(whole.bucket, whole.edges[first], first, 0), keys)
     n, rows = network.cells.n_cells, network.key_rows
     shape = (n, whole.n_history)
-    units, available, price = np.zeros(shape), np.ones(shape), np.full(shape, np.nan)
+    units, available, price = (np.full(shape, value, np.float32) for value in (0.0, 1.0, np.nan))
     units[rows], available[rows], price[rows] = history.units, history.available, history.price
     seen = np.full(n, whole.n_history, np.int64)
     series = names.rows_of_sales(sales)
@@ -176,10 +176,11 @@ def world_of(
         first=first,
         end=end,
         network=network,
+        config=config,
         units=units,
         available=available,
         price=price,
-        demand=units[:, first:],
+        demand=units[:, first:].astype(np.float64),
         seen_from=np.where(network.demanded, seen, 0),
         helpers=_helpers(told, network),
         announced=no_closures() if announced is None else announced,
@@ -204,10 +205,11 @@ def recovered(world: World, tables: Tables, config: PlanConfig) -> World:
     panel, _ = build_panel(told, config, world.calendar, keys, np.zeros((int(own.sum()), 2), np.int32))
     estimate = np.zeros(world.units.shape)
     estimate[own] = np.nan_to_num(expected_demand(panel).astype(np.float64), nan=0.0)
-    extra = np.maximum(estimate - world.units, 0.0)[:, world.first :]
+    sold = world.units[:, world.first :].astype(np.float64)
+    extra = np.maximum(estimate[:, world.first :] - sold, 0.0)
     whole = np.diff(np.floor(np.cumsum(extra, axis=1) + 0.5), axis=1, prepend=0.0)
     extra = np.where(world.network.cells.divisible[:, None], extra, whole)
-    return replace(world, demand=world.units[:, world.first :] + extra, assumption="recovered")
+    return replace(world, demand=sold + extra, assumption="recovered")
 
 
 def _stretch(whole: Calendar, stretch: Stretch) -> tuple[int, int]:

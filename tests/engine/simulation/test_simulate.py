@@ -100,6 +100,15 @@ def test_lines_of_one_link_do_not_overtake_each_other():
     assert simulate(state(0), np.zeros((1, 8)), policy, rules).arrived.arrives.tolist() == [7, 7]
 
 
+def test_lines_of_one_link_that_are_placed_together_do_not_overtake_each_other():
+    delays = {"L0": 5, "L1": 0, "L2": 0, "L3": 0}
+    # L2 leaves with L0 and need not wait for it; L3 goes to another cell.
+    placed = lines((0, -1, 1, 0, 2), (0, -1, 1, 1, 3), (0, -1, 1, 0, 2), (1, -1, 1, 1, 3))
+    rules = SimulationRules(delay=lambda some: np.array([delays[one] for one in some.line_id]))
+    came = simulate(state(0, 0), np.zeros((2, 10)), once(placed), rules).arrived
+    assert dict(zip(came.lines.line_id, came.arrives.tolist(), strict=True)) == {"L0": 7, "L1": 7, "L2": 2, "L3": 3}
+
+
 def test_another_source_may_be_faster():
     slow, fast = lines((0, -1, 1, 0, 6), source="slow"), lines((0, -1, 1, 1, 2), source="fast")
     outcome = simulate(
@@ -158,6 +167,9 @@ def by_hand(begin: StockState, demand: np.ndarray, placed: Lines, delay: np.ndar
     """Play a world line by line and unit by unit, without arrays."""
     stock, owed = [int(u) for u in begin.on_hand], [0] * len(begin.on_hand)
     arrive = [max(int(d) + int(x), int(s)) for d, x, s in zip(placed.due, delay, placed.sent, strict=True)]
+    before = [[j for j in range(len(arrive)) if placed.cell[j] == placed.cell[k] and placed.sent[j] < placed.sent[k]]
+              for k in range(len(arrive))]  # fmt: skip
+    arrive = [max([arrive[k], *(arrive[j] for j in before[k])]) for k in range(len(arrive))]
     units = [int(u) for u in placed.units]
     served, short, closing = [], [], []
     for bucket in range(demand.shape[1]):

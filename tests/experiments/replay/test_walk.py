@@ -13,11 +13,11 @@ from engine.tables import Tables
 from experiments.replay.hindsight import ActualPolicy, ForesightPolicy
 from experiments.replay.links_then import LinkBook
 from experiments.replay.measures import score
-from experiments.replay.opening import real_opening
+from experiments.replay.opening import real_opening, target_opening
 from experiments.replay.ours import PlanPolicy
 from experiments.replay.rules import RuleParams, RulePolicy
-from experiments.replay.view import Policy, tables_at
-from experiments.replay.walk import Pace, Walked, walk
+from experiments.replay.view import OrderLines, Policy, View, tables_at
+from experiments.replay.walk import Pace, Walked, view_at_start, walk
 from experiments.replay.world import Stretch, World, world_of
 from experiments.settings import parse_settings
 from tests.replays import FROM, SOLD, cover_policy, received, small_frames, small_world
@@ -60,7 +60,7 @@ def test_a_replay_of_two_items_and_four_weeks_equals_the_one_worked_out_by_hand(
 def test_its_cost_and_service_equal_those_worked_out_by_hand():
     world = small_world()
     opening = real_opening(world, world.stock_history)[0]
-    found = score(world, walk(world, cover_policy(world), opening, PACE), opening.state, PACE, world.first, "cover")
+    found = score(world, walk(world, cover_policy(world), opening, PACE), PACE, world.first, "cover")
     terms = {name: round(float(money.sum()), 6) for name, money in found.costs.items() if money.any()}
     # 19 and 6 units at the ends of weeks, 7 days at 0.1 and 0.05; one unit of B lost; orders on four days.
     assert terms == {"holding": 15.4, "shortage": 3.0, "order": 20.0}
@@ -75,6 +75,25 @@ def test_a_policy_sees_what_it_sold_and_that_it_ran_out():
     last = walked(world, cover_policy(world)).last
     assert last.units[1, -4:].tolist() == [2, 4, 1, 1]
     assert last.available[1, -4:].tolist() == [1, 0.5, 1, 1]
+
+
+def test_a_walk_keeps_one_record_in_single_precision_that_no_policy_can_change():
+    world, views = small_world(), []
+
+    class Watching:
+        def decide(self, view: View) -> OrderLines:
+            views.append(view)
+            return cover_policy(world).decide(view)
+
+    last = walk(world, Watching(), real_opening(world, world.stock_history)[0], PACE).last
+    for view in views:
+        for name in ("units", "available", "price"):
+            seen, whole = getattr(view, name), getattr(last, name)
+            assert np.shares_memory(seen, whole)
+            assert not seen.flags.writeable
+            assert seen.dtype == np.float32
+            np.testing.assert_array_equal(seen, whole[:, : view.today])
+    assert [view.units.shape[1] for view in views] == [6, 7, 8, 9]
 
 
 def test_a_policy_never_sees_more_than_the_shop_sold():
@@ -98,9 +117,14 @@ def policies(world: World) -> dict[str, Policy]:
     return {**rules, "restock": PlanPolicy(world, SETTINGS, 2), "actual": ActualPolicy(world)}
 
 
+def awaited(day: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """Return the history with the order that is on its way at the opening coming on ``day``."""
+    return small_frames() | {"receipts": received("R1", "A", 4.0, (FROM - 7, day.to_datetime64()))}
+
+
 def changed_later(day: pd.Timestamp) -> dict[str, pd.DataFrame]:
-    """Return the history with a spike from ``day`` on, and rows of other tables that become known on it."""
-    frames = small_frames()
+    """Return the history with a spike from ``day`` on, later goods, and rows of tables that become known on it."""
+    frames = awaited(day + pd.Timedelta(weeks=3))
     sales = frames["sales"]
     end = pd.Timestamp("2024-01-01")
     late = sales["date"] >= day
@@ -131,7 +155,7 @@ def decisions(world: World, policy: Policy) -> pd.DataFrame:
 @pytest.mark.parametrize("name", ["normal", "s_S", "weeks_of_cover", "min_max", "restock", "actual"])
 def test_the_future_is_never_read(name: str):
     day = pd.Timestamp(FROM) + pd.Timedelta(weeks=2)
-    as_it_was, spiked = small_world(), small_world(changed_later(day))
+    as_it_was, spiked = small_world(awaited(day)), small_world(changed_later(day))
     plain, moved = (decisions(world, policies(world)[name]) for world in (as_it_was, spiked))
     # What is decided on a day is decided before its sales; only rows that become known on it may move it.
     before = plain[plain["order_date"] < day]
@@ -140,12 +164,58 @@ def test_the_future_is_never_read(name: str):
     assert not moved.equals(plain), "the spike matters once it is known"
 
 
+@pytest.mark.parametrize("weeks_late", [0, 1, 4])
+def test_what_is_on_its_way_is_due_a_lead_time_after_its_order_whenever_it_came(weeks_late: int):
+    world = small_world(awaited(pd.Timestamp(FROM + 7 * weeks_late)))
+    opening, _ = real_opening(world, world.stock_history)
+    orders = tables_at(world, view_at_start(world, opening, 1))["open_orders"]
+    assert orders["due_date"].tolist() == [pd.Timestamp(FROM)]
+    assert orders["order_id"].tolist() == ["R1/1/0"]
+    assert opening.state.inbound.arrives.tolist() == [world.first + weeks_late]
+
+
 def test_foresight_reads_demand_and_lacks_nothing_that_an_order_could_bring():
     world = small_world()
-    found = walked(world, ForesightPolicy(world, LinkBook(world, PlanConfig()), 0, "foresight"))
+    found = walked(world, ForesightPolicy(world, LinkBook(world, PlanConfig()), PACE, "foresight"))
     # The first order comes in the second week: B has 3 - 2 of its first week left for 5, and then orders 1 and 1.
     assert found.trace.short.sum() == 0
     assert found.trace.closing.tolist() == [[8, 2, 0, 0], [1, 0, 0, 0]]
+
+
+def two_sites() -> World:
+    """Return thirty weeks of one item at two sites of one region, each of which serves what the other lacks."""
+    rng = np.random.default_rng(11)
+    frames = small_frames({"P": rng.poisson(4, 30).tolist(), "Q": rng.poisson(2, 30).tolist()})
+    frames["sales"] = frames["sales"].rename(columns={"item_id": "location_id", "location_id": "item_id"})
+    frames["sales"]["item_id"] = "A"
+    frames["items"] = frames["items"].assign(backorder_cost=1.0)
+    frames["locations"] = pd.DataFrame({"location_id": ["P", "Q"], "region": ["R", "R"]})
+    frames["service_regions"] = pd.DataFrame({"region": ["R", "R"], "location_id": ["P", "Q"], "rank": [1, 2]})
+    return small_world({name: frames[name] for name in frames if name not in ("suppliers", "receipts")}, weeks=20)
+
+
+@pytest.mark.parametrize("unmet", ["lost", "backordered", "served_elsewhere"])
+def test_no_rule_costs_less_than_foresight(unmet: str):
+    world, pace = two_sites(), Pace(1, unmet, 0)
+    opening = target_opening(world, np.zeros(world.n_cells))
+    book = LinkBook(world, PlanConfig())
+    cost = {}
+    for name, policy in (policies(world) | {"foresight": ForesightPolicy(world, book, pace, "foresight")}).items():
+        if name in ("restock", "actual"):
+            continue
+        found = score(world, walk(world, policy, opening, pace), pace, world.first, name)
+        cost[name] = float(sum(money.sum() for money in found.costs.values()))
+    assert len(cost) == 5
+    assert cost["foresight"] == min(cost.values())
+
+
+def test_foresight_orders_what_is_owed_already():
+    world, pace = small_world(), Pace(1, "backordered", 0)
+    opening = target_opening(world, np.zeros(world.n_cells))
+    found = walk(world, ForesightPolicy(world, LinkBook(world, PlanConfig()), pace, "foresight"), opening, pace)
+    # The first week's 4 and 2 are owed until the first orders come, with the second week's 6 and 5.
+    assert found.trace.received[:, 1].tolist() == [4 + 6, 2 + 5]
+    assert found.trace.backlog.tolist() == [[4, 0, 0, 0], [2, 0, 0, 0]]
 
 
 def test_actual_orders_arrive_when_they_really_did():
