@@ -29,14 +29,15 @@ _SHARES = ("place", "fill_rate", "stock_out_share")
 )
 @click.option("--refit-weeks", type=click.IntRange(min=1), default=4, show_default=True, help="Weeks between fits.")
 @click.option("--what-if", type=click.Path(path_type=Path), metavar="FILE", help="Changes to compare with and without.")
+@click.option("--opening", metavar="FOLDER", help="Exported state that all policies open with, from its day on.")
 @click.option("--repair", metavar="NAMES", default="", help="Repairs that may be made, separated by commas.")
 @writes_results
 @click.option("--no-track", is_flag=True, help="Leave the run out of MLflow.")
 @json_option
 def command(
     data: str, policies: tuple[Path, ...], config: Path | None, first_day: str | None, weeks: int | None,
-    every_days: int, refit_weeks: int, what_if: Path | None, repair: str, writing: Writing, no_track: bool,
-    as_json: bool,
+    every_days: int, refit_weeks: int, what_if: Path | None, opening: str | None, repair: str, writing: Writing,
+    no_track: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Walk policies through the history of DATA week by week, each knowing only what was known then."""
     request = ReplayRequest(
@@ -49,6 +50,7 @@ def command(
         every_days=every_days,
         refit_weeks=refit_weeks,
         what_if=what_if,
+        opening=opening,
         repairs=names(repair),
         out=writing.out,
         overwrite=writing.overwrite,

@@ -1,15 +1,18 @@
-"""The stock that every policy opens with: the real one where it is on record, else the first policy's own target."""
+"""The stock that every policy opens with: a state as exported, the real one where it is on record, else a target."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from engine.errors import ConfigError
 from engine.messages import Message
-from engine.policy.types import F64
+from engine.policy.types import F64, I64
 from engine.simulation import Lines, Shipments, StockState, no_shipments
+from engine.tables import Tables
 from experiments.replay.hindsight import lines_of_receipts, real_lines
-from experiments.replay.walk import Opening, opening_of
+from experiments.replay.view import NOT_YET, OrderLines
+from experiments.replay.walk import Opening, opening_of, placed_lines
 from experiments.replay.world import World
 
 LEAST_WARM_UP_DAYS = 28
@@ -50,6 +53,77 @@ def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tu
     return opening_of(state, book), tuple(notes)
 
 
+def stated_opening(world: World, tables: Tables, seed: int) -> Opening:
+    """Return the state that ``inventory`` and ``open_orders`` tell, at the start of the replay's first day.
+
+    A line comes on the day that its order date draws, as it would have had the replay placed it (`received_on`), and
+    not before the first day; where no order date is given, on its due date. Drafts are not on their way. What is
+    reserved is not for sale, and reserved beyond stock it is owed.
+
+    Raises
+    ------
+    ConfigError
+        An item and location is none of the replay's, or a line stands there twice.
+    """
+    stock, orders = tables["inventory"], tables["open_orders"]
+    orders = orders[(orders["status"] != "draft") & (orders["units"] > 0)].reset_index(drop=True)
+    rows, on_hand, backlog = _cells_of(world, stock), np.zeros(world.n_cells), np.zeros(world.n_cells)
+    free = stock["on_hand"].to_numpy(np.float64) - stock["reserved"].fillna(0.0).to_numpy(np.float64)
+    on_hand[rows] = np.maximum(free, 0.0)
+    backlog[rows] = stock["backorders"].fillna(0.0).to_numpy(np.float64) + np.maximum(-free, 0.0)
+    lines, late, book = placed_lines(world, _stated_lines(world, orders), seed)
+    # Lines of one link never overtake each other.
+    link = pd.DataFrame({"source": lines.source_id, "cell": lines.cell, "sent": lines.sent})
+    link["arrives"] = np.maximum(lines.due + late, np.maximum(lines.sent, world.first))
+    arrives = link.sort_values("sent", kind="stable").groupby(["source", "cell"])["arrives"].cummax().sort_index()
+    inbound = Shipments(lines, arrives.to_numpy(np.int64))
+    return opening_of(StockState(world.first, on_hand, backlog, inbound), book)
+
+
+def _cells_of(world: World, rows: pd.DataFrame) -> I64:
+    cell = world.rows_of(rows["item_id"], rows["location_id"])
+    if (unknown := rows[cell < 0]).empty:
+        return cell
+    named = [f"{item} at {place}" for item, place in zip(unknown["item_id"], unknown["location_id"], strict=True)]
+    raise ConfigError(
+        "Every row of an opening is an item and location that is sold or supplied in DATA",
+        f"{len(unknown)} others, first {', '.join(named[:5])}",
+        "Take them out of the opening, or add their sales or supply",
+    )
+
+
+def _stated_lines(world: World, orders: pd.DataFrame) -> OrderLines:
+    """Return open orders as lines; a transfer that has not shipped leaves its origin on the first day."""
+    first, source = world.date_of(world.first), orders["source_id"].astype(object).fillna("").to_numpy(object)
+    due = orders["due_date"].to_numpy().astype("datetime64[D]")
+    ordered = orders["ordered_on"].to_numpy().astype("datetime64[D]")
+    own = (orders["order_id"].astype(str) + "/" + orders["line_no"].astype(str)).to_numpy(object)
+    line_id = np.where(orders["restock_line_id"].notna(), orders["restock_line_id"].astype(object), own)
+    if len(set(line_id)) < len(line_id):
+        raise ConfigError(
+            "A plan line is on its way once", "a restock_line_id that stands in several rows of open_orders",
+            "Leave restock_line_id empty in the opening",
+        )  # fmt: skip
+    leaves = ((orders["kind"] == "transfer") & (orders["status"] != "shipped")).to_numpy(bool)
+    origin = np.full(len(orders), -1)
+    moved = orders[leaves]
+    origin[leaves] = _cells_of(world, moved.assign(location_id=moved["source_id"]))
+    sent = np.where(np.isnat(ordered), np.minimum(due, first), ordered)
+    sent = np.where(leaves, np.maximum(sent, first), sent)
+    return OrderLines(
+        line_id=line_id,
+        cell=_cells_of(world, orders),
+        origin=origin,
+        source_id=source,
+        units=orders["units"].to_numpy(np.float64),
+        unit_cost=np.zeros(len(orders)),
+        order_date=sent,
+        available_date=np.maximum(due, sent),
+        received_on=np.where(np.isnat(ordered), np.maximum(due, sent), NOT_YET),
+        promise=np.full(len(orders), np.nan),
+    )
+
+
 def target_opening(world: World, levels: F64) -> Opening:
     """Return ``levels`` in stock and nothing on its way; units are whole where the item is not divisible."""
     on_hand = np.where(world.network.cells.divisible, levels, np.ceil(levels - 1e-9))
@@ -68,3 +142,18 @@ def warm_up_buckets(world: World) -> int:
     ahead = (options.next_available_date[used] - world.date_of(world.first)).astype(np.int64)
     days = max(LEAST_WARM_UP_DAYS, int(ahead.max(initial=0)))
     return -(-days // 7) * 7 // network.bucket_days
+
+
+def has_stock(world: World) -> bool:
+    """Return whether the data tell what was in stock when the replay begins."""
+    rows = world.stock_history
+    before = rows["date"] < pd.Timestamp(world.date_of(world.first))
+    return bool((rows["closing_on_hand"].notna() & before).any())
+
+
+def tells_actual(world: World) -> bool:
+    """Return whether the data tell what was really ordered in the time of the replay."""
+    if not has_stock(world):
+        return False
+    ordered = world.bucket_of(real_lines(world)["ordered_on"].to_numpy().astype("datetime64[D]"))
+    return bool(((ordered >= world.first) & (ordered < world.end)).any())

@@ -162,8 +162,13 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
     held[lines.cell] = True
     rows = np.flatnonzero(held)
     inventory = pd.DataFrame(
-        {**texts.keys(rows), "on_hand": state.on_hand[rows], "backorders": state.backlog[rows]}
-    )  # fmt: skip
+        {
+            **texts.keys(rows),
+            "on_hand": state.on_hand[rows],
+            "backorders": state.backlog[rows],
+            "counted_on": np.full(len(rows), view.calendar.as_of, "datetime64[ns]"),
+        }
+    )
     moved = lines.origin >= 0
     dates = view.book.reindex(pd.Index(lines.line_id, dtype=object))
     orders = pd.DataFrame(

@@ -105,7 +105,7 @@ def walk(
         view = _view(world, record, state, book, arrived, (pace.every, step))
         lines = policy.decide(view)
         lines = lines.take(lines.units > 0)
-        now, late, book_rows = _placed(world, lines, pace.seed)
+        now, late, book_rows = placed_lines(world, lines, pace.seed)
         if lines.n_lines and (now.sent.min() < today or now.sent.max() >= view.until):
             raise ValueError(f"lines must be placed in buckets [{today}, {view.until}). Got others instead.")
         columns = slice(today - world.first, min(view.until, world.end) - world.first)
@@ -176,7 +176,7 @@ def _view(
     )
 
 
-def _placed(world: World, lines: OrderLines, seed: int) -> tuple[Lines, I64, pd.DataFrame]:
+def placed_lines(world: World, lines: OrderLines, seed: int) -> tuple[Lines, I64, pd.DataFrame]:
     """Return lines in buckets, by how many each comes late, and their dates."""
     sent = world.bucket_of(lines.order_date)
     due = np.maximum(world.arrival_bucket(lines.available_date), sent)
