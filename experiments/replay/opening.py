@@ -8,7 +8,8 @@ import pandas as pd
 from engine.errors import ConfigError
 from engine.messages import Message
 from engine.policy.types import F64, I64
-from engine.simulation import Lines, Shipments, StockState, no_shipments
+from engine.simulation import FRESH, Lines, Shipments, StockState, no_shipments
+from engine.simulation.shelf import first_expired_out, fresh_batches
 from engine.tables import Tables
 from experiments.replay.hindsight import lines_of_receipts, real_lines
 from experiments.replay.view import NOT_YET, OrderLines
@@ -16,6 +17,7 @@ from experiments.replay.walk import Opening, opening_of, placed_lines
 from experiments.replay.world import World
 
 LEAST_WARM_UP_DAYS = 28
+_SLACK = 1e-9
 
 
 def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tuple[Message, ...]]:
@@ -54,7 +56,7 @@ def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tu
 
 
 def stated_opening(world: World, tables: Tables, seed: int) -> Opening:
-    """Return the state that ``inventory`` and ``open_orders`` tell, at the start of the replay's first day.
+    """Return the state of ``inventory``, ``inventory_batches`` and ``open_orders``, at the start of the first day.
 
     A line comes on the day that its order date draws, as it would have had the replay placed it (`received_on`), and
     not before the first day; where no order date is given, on its due date. Drafts are not on their way. What is
@@ -63,21 +65,55 @@ def stated_opening(world: World, tables: Tables, seed: int) -> Opening:
     Raises
     ------
     ConfigError
-        An item and location is none of the replay's, or a line stands there twice.
+        An item and location is none of the replay's, a line stands there twice, or batches exceed the stock.
     """
     stock, orders = tables["inventory"], tables["open_orders"]
     orders = orders[(orders["status"] != "draft") & (orders["units"] > 0)].reset_index(drop=True)
     rows, on_hand, backlog = _cells_of(world, stock), np.zeros(world.n_cells), np.zeros(world.n_cells)
-    free = stock["on_hand"].to_numpy(np.float64) - stock["reserved"].fillna(0.0).to_numpy(np.float64)
-    on_hand[rows] = np.maximum(free, 0.0)
-    backlog[rows] = stock["backorders"].fillna(0.0).to_numpy(np.float64) + np.maximum(-free, 0.0)
+    reserved = np.zeros(world.n_cells)
+    on_hand[rows], reserved[rows], backlog[rows] = (
+        stock[name].fillna(0.0).to_numpy(np.float64) for name in ("on_hand", "reserved", "backorders")
+    )
+    on_hand, batches = _stated_batches(world, tables["inventory_batches"], on_hand)
+    backlog = backlog + np.maximum(reserved - on_hand, 0.0)
+    promised = np.minimum(reserved, on_hand)
+    batches = None if batches is None else first_expired_out(batches, promised)
     lines, late, book = placed_lines(world, _stated_lines(world, orders), seed)
     # Lines of one link never overtake each other.
     link = pd.DataFrame({"source": lines.source_id, "cell": lines.cell, "sent": lines.sent})
     link["arrives"] = np.maximum(lines.due + late, np.maximum(lines.sent, world.first))
     arrives = link.sort_values("sent", kind="stable").groupby(["source", "cell"])["arrives"].cummax().sort_index()
-    inbound = Shipments(lines, arrives.to_numpy(np.int64))
-    return opening_of(StockState(world.first, on_hand, backlog, inbound), book)
+    comes = arrives.to_numpy(np.int64)
+    expires = orders["expiry_date"].to_numpy().astype("datetime64[D]")
+    life = np.full(len(orders), FRESH)
+    known = ~np.isnat(expires)
+    life[known] = np.maximum(world.bucket_of(expires[known]) - comes[known] + 1, 1)
+    inbound = Shipments(lines, comes, life)
+    return opening_of(StockState(world.first, on_hand - promised, backlog, inbound, batches), book)
+
+
+def _stated_batches(world: World, rows: pd.DataFrame, on_hand: F64) -> tuple[F64, F64 | None]:
+    """Return the stock without what has expired, and its batches; what no batch tells of is fresh."""
+    if world.life_buckets is None:
+        return on_hand, None
+    cell, units = _cells_of(world, rows), rows["units"].to_numpy(np.float64)
+    left = world.bucket_of(rows["expiry_date"].to_numpy().astype("datetime64[D]")) - world.first
+    total = np.bincount(cell, weights=units, minlength=world.n_cells)
+    if (above := total > on_hand + _SLACK).any():
+        first = int(np.flatnonzero(above)[0])
+        raise ConfigError(
+            "Batches of an opening add up to no more than the stock",
+            f"{int(above.sum())} items and locations where they do, first {' at '.join(world.index[first])}",
+            "Mend inventory or inventory_batches",
+        )
+    expires, good = world.life_buckets[cell] > 0, left >= 0
+    told = np.zeros((world.n_cells, int(max(world.life_buckets.max(), left.max(initial=0) + 1))))
+    np.add.at(told, (cell[expires & good], left[expires & good]), units[expires & good])
+    gone = np.bincount(cell[~good], weights=units[~good], minlength=world.n_cells)
+    on_hand = on_hand - gone
+    fresh = fresh_batches(on_hand - told.sum(axis=1), world.life_buckets)
+    told[:, : fresh.shape[1]] += fresh
+    return on_hand, told
 
 
 def _cells_of(world: World, rows: pd.DataFrame) -> I64:

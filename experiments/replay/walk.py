@@ -211,7 +211,7 @@ def received_on(world: World, lines: OrderLines, seed: int) -> Days:
 
 def _rules(world: World, pace: Pace, late: I64) -> SimulationRules:
     helpers = world.helpers if pace.unmet == "served_elsewhere" else None
-    return SimulationRules(review_buckets=1, unmet=pace.unmet, delay=lambda _: late, helpers=helpers)
+    return SimulationRules(1, pace.unmet, lambda _: late, helpers, world.life_buckets)
 
 
 def _once(lines: Lines, bucket: int) -> Callable[[StockState], Lines]:

@@ -13,6 +13,7 @@ from engine.config import PlanConfig
 from engine.errors import ConfigError, DataError
 from engine.tables import Tables
 from experiments.exchange.folder import write_tables
+from experiments.replay.measures import score
 from experiments.replay.opening import real_opening, stated_opening
 from experiments.replay.run import ReplayRequest, run_replay
 from experiments.replay.view import stock_tables
@@ -88,6 +89,59 @@ def test_lines_of_one_link_never_overtake_each_other():
     early = orders(order_id="P1", ordered_on=FROM - 14, due_date=FROM + 21)
     lines = pd.concat([early, orders(order_id="P2", ordered_on=FROM - 7, due_date=FROM + 7)])
     assert opened(stock(), lines).inbound.arrives.tolist() == [9, 9]
+
+
+def perishable() -> dict[str, pd.DataFrame]:
+    """Return tables in which A may be sold for three weeks and B for ever."""
+    made = small_frames()
+    return {**made, "items": made["items"].assign(shelf_life_days=[21.0, np.nan])}
+
+
+def batches(*rows: tuple[str, int, float]) -> pd.DataFrame:
+    """Return batches of (item, days from the first day to expiry, units)."""
+    item, days, units = zip(*rows, strict=True)
+    dates = (FROM + np.array(days)).astype("datetime64[ns]")
+    return pd.DataFrame({"item_id": item, "location_id": "P", "expiry_date": dates, "units": units})
+
+
+def test_stock_expires_by_its_batches_and_what_no_batch_tells_of_is_fresh():
+    tables = Tables.of({
+        **perishable(),
+        "inventory": stock(on_hand=[10.0], reserved=[1.0]),
+        "inventory_batches": batches(("A", -1, 2.0), ("A", 6, 3.0), ("A", 35, 1.0)),
+        "open_orders": orders(expiry_date=pd.Timestamp(FROM + 13)),
+    })  # fmt: skip
+    state = stated_opening(small_world(perishable()), tables, 0).state
+    # 2 of the 10 expired yesterday; of the 3 that go this week 1 is promised; 4 are fresh; 1 keeps for six weeks.
+    assert state.on_hand.tolist() == [7, 0]
+    assert state.batches[0].tolist() == [2, 0, 4, 0, 0, 1]
+    assert state.inbound.life.tolist() == [2]
+
+
+def test_batches_above_the_stock_are_refused():
+    held = Tables.of({**perishable(), "inventory": stock(), "inventory_batches": batches(("A", 6, 8.0))})
+    with pytest.raises(ConfigError, match="first A at P"):
+        stated_opening(small_world(perishable()), held, 0)
+
+
+def test_what_is_not_sold_in_its_shelf_life_is_written_off_and_batches_go_on_from_an_exported_state():
+    short_lived = perishable() | {"items": small_frames()["items"].assign(shelf_life_days=[14.0, np.nan])}
+    tables, pace = Tables.of(short_lived), Pace(1, "lost", 0)
+    whole = world_of(tables, PlanConfig(), Stretch(FROM, 4))[0]
+    opening, _ = real_opening(whole, whole.stock_history)
+    state = replace(opening.state, on_hand=np.array([20.0, 3.0]))
+    unbroken = walk(whole, cover_policy(whole, 1.0), replace(opening, state=state), pace)
+    # 20 fresh and 4 that come at once: 4 and 6 are sold in two weeks, so 14 are thrown away.
+    assert unbroken.trace.expired[0].tolist() == [0, 14, 0, 0]
+    found = score(whole, unbroken, state, pace, whole.first, "cover")
+    assert found.costs["expired"][0].tolist() == [0, 140, 0, 0], "at 10 a unit"
+    first = replace(whole, end=whole.first + 1)
+    before = walk(first, cover_policy(first, 1.0), replace(opening, state=state), pace)
+    held = Tables.of({**short_lived, **stock_tables(first, before.last)})
+    second = world_of(tables, PlanConfig(), Stretch(FROM + 7, 3))[0]
+    after = walk(second, cover_policy(second, 1.0), stated_opening(second, held, 0), pace)
+    np.testing.assert_array_equal(after.trace.expired, unbroken.trace.expired[:, 1:])
+    np.testing.assert_array_equal(after.trace.closing, unbroken.trace.closing[:, 1:])
 
 
 @pytest.mark.parametrize(
