@@ -126,7 +126,7 @@ def case_of(name: str, weeks: int, n_items: int | None, models: tuple[str, ...])
             forecaster = Refitted(build_forecaster(settings, Run()), fitted)
         elif fitted is not None:
             forecaster = Frozen("frozen", fitted)
-        reviews[bucket], fitted = _review(world, bucket, settings, forecaster)
+        reviews[bucket], fitted = review_on(world, bucket, settings, forecaster)
         print(f"{name}: order day {number + 1} of {len(buckets)}", file=sys.stderr, flush=True)
         if reviews[bucket].comes.min() >= world.end:
             break
@@ -140,7 +140,7 @@ def case_of(name: str, weeks: int, n_items: int | None, models: tuple[str, ...])
     return Case(name, world, reviews, world.first + warm_up_buckets(world), value, price, abc, scored)
 
 
-def _review(world: World, bucket: int, settings: Settings, forecaster: Forecaster) -> tuple[Review, Fitted]:
+def review_on(world: World, bucket: int, settings: Settings, forecaster: Forecaster) -> tuple[Review, Fitted]:
     then = replace(world, first=bucket)
     view = view_at_start(then, empty_opening(then), DAYS_BETWEEN // world.network.bucket_days)
     tables = tables_at(then, view)

@@ -103,7 +103,7 @@ def _stated_batches(world: World, rows: pd.DataFrame, on_hand: F64) -> tuple[F64
         first = int(np.flatnonzero(above)[0])
         raise ConfigError(
             "Batches of an opening add up to no more than the stock",
-            f"{int(above.sum())} items and locations where they do, first {' at '.join(world.index[first])}",
+            f"{int(above.sum())} items and locations where they do, first {' at '.join(map(str, world.index[first]))}",
             "Mend inventory or inventory_batches",
         )
     expires, good = world.life_buckets[cell] > 0, left >= 0
