@@ -1,6 +1,6 @@
 """The exchange curve by simulation: stock before receipt against fill rate and stock-outs, textbook and restock.
 
-    .venv/bin/python -m benchmarks.replay.exchange [m5] [uci] [demo] [--items 300] [--weeks 16] [--models boosting]
+    .venv/bin/python -m benchmarks.replay.exchange [m5] [uci] [demo] [--items 100] [--weeks 10] [--models boosting]
 
 Both walk the same weeks of weekly orders at several settings: the textbook with a normal buffer on a 13-week moving
 mean, restock with its default models, by one cycle service for all and by the stock mix. What either has at equal
@@ -36,6 +36,9 @@ OUT_THEN, OUT_NOW, LESS = 0.15, 0.05, 0.30
 
 ERRORS = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Shares of the forecast error that are left, for what the claim would take."""
+
+SAMPLES = {"m5": 600}
+"""Items of the data sets that would take long as a whole, where none are asked for."""
 
 KNOWING_SETTINGS = (0.85, 0.9, 0.95, 0.98, 0.99, 0.999)
 
@@ -85,7 +88,7 @@ def claim(case: Case, found: pd.DataFrame) -> dict[str, object]:
     """Return the safety stock of restock at 5 % of cycles out against the textbook's at 15 %, and what 30 % takes."""
     before = interpolated(found[found["policy"] == TEXTBOOK], "out", OUT_THEN)
     same = interpolated(found[found["policy"] == TEXTBOOK], "out", OUT_NOW)
-    row: dict[str, object] = {"data": case.name}
+    row: dict[str, object] = {"data": case.name, "item-locations": int(case.scored.sum())}
     row["textbook at 15 % out"] = "not reached" if before is None else f"{before['before']:,.0f}"
     row["textbook at 5 % out"] = _change(same, before, "before")
     ratios: dict[float, float] = {}
@@ -156,7 +159,9 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="*", default=["uci", "m5", "demo"], help="m5, uci, demo")
     parser.add_argument("--weeks", type=int, default=16, help="weeks of orders; the first R + L, at least 4, settle")
-    parser.add_argument("--items", type=int, help="a sample, evenly spaced by rank of units (not for demo)")
+    parser.add_argument(
+        "--items", type=int, help="so many items, evenly spaced by rank of units; default: M5 600, else all"
+    )
     parser.add_argument("--models", nargs="+", default=[], help="candidates; default: those of the settings")
     asked = parser.parse_args(arguments)
     made = partial(case_of, weeks=asked.weeks, models=tuple(asked.models))
@@ -164,9 +169,10 @@ def main(arguments: list[str]) -> None:
     curves: list[pd.DataFrame] = []
     claims: list[dict[str, object]] = []
     for name in asked.data:
-        case = made(name, n_items=None if name == "demo" else asked.items)
+        n_items = None if name == "demo" else asked.items or SAMPLES.get(name)
+        case = made(name, n_items=n_items)
         curves.append(curve(case))
-        claims.append({**claim(case, curves[-1]), "item-locations": int(case.scored.sum())})
+        claims.append(claim(case, curves[-1]))
         every = pd.concat(curves, ignore_index=True)
         every.to_csv(RESULTS / "exchange.csv", index=False)
         notes = _notes(asked)
@@ -176,9 +182,11 @@ def main(arguments: list[str]) -> None:
 
 def _notes(asked: argparse.Namespace) -> list[str]:
     models = " and ".join(asked.models) or "the default ones, chosen by backtest"
-    sample = "all items" if asked.items is None else f"{asked.items} items, evenly spaced by rank of units"
+    sample = (
+        f"{asked.items or SAMPLES['m5']} items of M5{' and UCI' if asked.items else ''}, evenly spaced by rank of units"
+    )
     return [
-        f"{asked.weeks} weekly order days at the end of the history (demo: from its usual date, true demand), the "
+        f"{asked.weeks} weekly order days at the end of the history (demo: Double 11 among them, true demand), the "
         f"first R + L, at least four weeks, not scored; {sample}; items on record at the first order day count. R = 7 "
         "and L = 14 days, in the demo world those of its links. Lost sales, no late delivery, sources never short.",
         f"Models: {models}; refitted every four weeks. Every policy sees the same record of sales and opens with the "

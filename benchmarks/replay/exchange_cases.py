@@ -26,7 +26,7 @@ from engine.policy.lead_times import arrival_buckets
 from engine.policy.types import F64, I64, Cells, Options, Scenarios, Texts
 from engine.tables import Tables
 from engine.tables.check import check_tables
-from experiments.demo_world import DEFAULT_AS_OF, build
+from experiments.demo_world import build
 from experiments.forecasters import build_forecaster
 from experiments.importers.registry import import_tables
 from experiments.replay.frozen import Frozen, Refitted
@@ -41,6 +41,7 @@ from models.best_of import Chosen
 
 REFIT = 4
 DAYS_BETWEEN = 7
+DEMO_END = np.datetime64("2025-11-24", "D")
 
 
 @dataclass(frozen=True)
@@ -194,10 +195,9 @@ def _imported(source: str, folder: str, config: str, n_items: int | None) -> Sou
 
 
 def _demo(weeks: int, n_items: int | None) -> Source:
-    """The demo world from its usual date on, with what customers truly ask for; links are its own."""
-    start = np.datetime64(DEFAULT_AS_OF, "D")
-    truth = build(0, DEFAULT_AS_OF).truth
-    frames = dict(build(0, str(start + 7 * weeks)).tables)
+    """The demo world up to its latest date, Double 11 among them, with what customers truly ask for; its own links."""
+    truth = build(0, str(DEMO_END - 7 * weeks)).truth
+    frames = dict(build(0, str(DEMO_END)).tables)
     if n_items is not None:
         raise ValueError("n_items must be None for the demo world, whose bundles and feeders hang together.")
     asked = pd.DataFrame(truth.realised, columns=pd.to_datetime(truth.dates))

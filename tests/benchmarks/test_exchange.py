@@ -76,8 +76,8 @@ def test_figures_by_hand(made: Case):
     zero = np.zeros((2, n))
     trace = Trace(made.world.first, zero[:, 0], demand, short, short, demand - short, zero, zero, zero, closing, zero)
     found = measured(made, trace)
-    # Weeks 0 to 2 do not count; a receipt comes in every week, so each of the other nine is a cycle. Two of 36 units of A
-    # lack, at twice the price of B.
+    # Weeks 0 to 2 do not count; a receipt comes in every week, so each of the other nine is a cycle. Two of 36 units of
+    # A lack, at twice the price of B.
     assert found["fill"] == pytest.approx(1 - 2 * 2 / (36 * 2 + 36))
     assert found["fill A"] == pytest.approx(1 - 2 / 36)
     assert (found["out"], found["out B"]) == (pytest.approx(1 / 18), 0)
