@@ -101,7 +101,7 @@ def load(
     """
     if isinstance(data, WithState):
         (read, source), (state, of_state) = _read(data.data), _read(data.state)
-        read, source = _with_state(read, state, data.state), f"{source} with the state of {of_state}"
+        read, source = _with_state(read, state, of_state), f"{source} with the state of {of_state}"
     else:
         read, source = _read(data)
     checked = check_tables(read.frames, repairs, as_of, default_link, need_supply)

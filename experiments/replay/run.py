@@ -185,7 +185,7 @@ def _given_opening(
 ) -> tuple[Opening | None, tuple[Message, ...]]:
     """Return the state to open with where one is stated or on record, and what was assumed of it."""
     if request.opening is not None:
-        told = Message("replay-opening-stated", {"name": request.opening})
+        told = Message("replay-opening-stated", {"date": str(world.date_of(world.first))})
         return stated_opening(world, tables, pace.seed), (told,)
     return real_opening(world, world.stock_history) if has_stock(world) else (None, ())
 
