@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -19,9 +18,8 @@ from experiments.compare_plans import read_edition, with_changes
 from experiments.exchange.load import Loaded
 from experiments.exchange.plan_meta import PlanMeta
 from experiments.exchange.plan_writer import write_plan
-from experiments.exchange.result_folder import refuse_existing
 from experiments.forecasters import build_forecaster
-from experiments.reading import load_data, parse_date
+from experiments.reading import parse_date, start_run, state_day
 from experiments.settings import read_settings
 from models.contributions import forecast_factors
 
@@ -47,6 +45,9 @@ class PlanRequest:
     since
         Folder of the plan before this one, whose lines stay where chance alone explains the difference, and against
         which the plan tells what changed; None: there is none.
+    opening
+        An exported state (tables ``inventory`` and ``open_orders``) to plan from in place of the stock in ``data``;
+        None: that of ``data``.
     """
 
     data: str
@@ -59,6 +60,7 @@ class PlanRequest:
     track: bool = True
     notice: str = ""
     since: Path | None = None
+    opening: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,18 +86,14 @@ def run_plan(request: PlanRequest, run: Run | None = None) -> RunResult:
     """
     run = run or Run()
     settings = read_settings(request.config)
-    run_id = uuid.uuid4().hex
-    out = request.out or request.home / "out" / run_id
-    refuse_existing(out, request.overwrite)
     older = None if request.since is None else read_edition(request.since)
-    run.step("read", 0, 1)
-    loaded = load_data(request.data, settings, request.as_of, request.repairs, request.home)
-    tables = loaded.tables
-    run.step("read", 1, 1)
+    started = start_run(request, settings, run, request.as_of)
+    run_id, out, loaded, tables = started.run_id, started.out, started.loaded, started.tables
+    as_of = request.as_of if request.opening is None else state_day(tables, request.as_of, "--as-of")
     with processes(settings.run.n_workers) as executor:
         run = replace(run, executor=executor)
         forecaster = build_forecaster(settings, run)
-        plan = make_plan(tables, settings, forecaster, run, parse_date(request.as_of), forecast_factors, older)
+        plan = make_plan(tables, settings, forecaster, run, parse_date(as_of), forecast_factors, older)
     if older is not None:
         plan = replace(plan, tables={**plan.tables, **with_changes(plan, older)})
     run.step("write", 0, 1)

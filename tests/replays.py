@@ -70,7 +70,7 @@ def small_world(frames: Mapping[str, pd.DataFrame] | None = None, weeks: int = 4
     return world_of(Tables.of(frames or small_frames()), PlanConfig(), Stretch(FROM, weeks))[0]
 
 
-def cover_policy(world: World) -> RulePolicy:
-    """Return three weeks of cover of the mean of four weeks."""
-    params = RuleParams("weeks_of_cover", window_weeks=4, cover_weeks=3.0)
+def cover_policy(world: World, cover_weeks: float = 3.0) -> RulePolicy:
+    """Return so many weeks of cover of the mean of four weeks."""
+    params = RuleParams("weeks_of_cover", window_weeks=4, cover_weeks=cover_weeks)
     return RulePolicy(world, LinkBook(world, PlanConfig()), params, "cover")

@@ -21,9 +21,12 @@ from experiments.run_plan import PlanRequest
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder of the plan before this one: lines stay where chance explains the difference; what changed is told.",
 )
+@click.option("--opening", metavar="FOLDER", help="Exported state to plan from, in place of the stock in DATA.")
 @click.option("--no-track", is_flag=True, help="Leave the run out of MLflow.")
 @json_option
-def command(reading: Reading, writing: Writing, since: Path | None, no_track: bool, as_json: bool) -> int:
+def command(
+    reading: Reading, writing: Writing, since: Path | None, opening: str | None, no_track: bool, as_json: bool
+) -> int:
     """Make a plan from DATA: a folder, a workbook or a database URL (env:NAME names one)."""
     request = PlanRequest(
         data=reading.data,
@@ -33,6 +36,7 @@ def command(reading: Reading, writing: Writing, since: Path | None, no_track: bo
         out=writing.out,
         overwrite=writing.overwrite,
         since=since,
+        opening=opening,
         track=not no_track,
         home=home(),
     )

@@ -26,6 +26,7 @@ class _Compared:
     policies: tuple[Path, ...]
     config: Path | None
     what_if: Path | None
+    opening: str | None
     repairs: tuple[str, ...]
 
 
@@ -40,7 +41,7 @@ class _Walk:
 
 
 def _compares_policies(command: Command) -> Command:
-    """Add ``DATA``, ``--policy``, ``--config``, ``--what-if`` and ``--repair``; the command receives a `_Compared`."""
+    """Add ``DATA``, ``--policy``, ``--config``, ``--what-if``, ``--opening``, ``--repair``; it gets a `_Compared`."""
 
     @click.argument("data", metavar="DATA")
     @click.option(
@@ -53,12 +54,14 @@ def _compares_policies(command: Command) -> Command:
     @click.option(
         "--what-if", type=click.Path(path_type=Path), metavar="FILE", help="Changes to compare with and without."
     )
+    @click.option("--opening", metavar="FOLDER", help="Exported state that all policies open with, from its day on.")
     @click.option("--repair", metavar="NAMES", default="", help="Repairs that may be made, separated by commas.")
     @functools.wraps(command)
     def wrapped(
-        data: str, policies: tuple[Path, ...], config: Path | None, what_if: Path | None, repair: str, **others: Any
-    ) -> Any:
-        return command(compared=_Compared(data, policies, config, what_if, names(repair)), **others)
+        data: str, policies: tuple[Path, ...], config: Path | None, what_if: Path | None, opening: str | None,
+        repair: str, **others: Any,
+    ) -> Any:  # fmt: skip
+        return command(compared=_Compared(data, policies, config, what_if, opening, names(repair)), **others)
 
     return wrapped
 
@@ -100,6 +103,7 @@ def command(compared: _Compared, walk: _Walk, writing: Writing, no_track: bool, 
         every_days=walk.every_days,
         refit_weeks=walk.refit_weeks,
         what_if=compared.what_if,
+        opening=compared.opening,
         repairs=compared.repairs,
         out=writing.out,
         overwrite=writing.overwrite,

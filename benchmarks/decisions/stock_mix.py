@@ -144,7 +144,7 @@ def walk(given: Reviews, objective: Objective, target: Target) -> Trace:
         arrival, later = (np.broadcast_to(np.int32(bucket), (n, paths.shape[1])) for bucket in (first, second))
         scenarios = Scenarios(paths, arrival, later)
         cells = replace(cells, target=target(cells, options, scenarios, rule))
-        units = _least_orders(cells, options, scenarios, rule)
+        units = least_orders(cells, options, scenarios, rule)
         rows = np.flatnonzero(units > 0)
         if not len(rows):
             return no_lines()
@@ -158,7 +158,7 @@ def walk(given: Reviews, objective: Objective, target: Target) -> Trace:
     return simulate(state, given.demand, order, SimulationRules(second - first)).trace
 
 
-def _least_orders(cells: Cells, options: Options, scenarios: Scenarios, rule: StockRule) -> F64:
+def least_orders(cells: Cells, options: Options, scenarios: Scenarios, rule: StockRule) -> F64:
     """Return what `engine.policy.targets.stock_targets` orders, without the levels that it tells beside."""
     units = np.zeros(options.n_options)
     beyond = outlook(cells, options, scenarios, rule)
@@ -199,13 +199,14 @@ def one_target(share: float) -> Target:
     return lambda cells, *_: np.full(cells.n_cells, share)
 
 
-def mix_target(share: float) -> Target:
-    """Return the stock mix for a share of units, with the floor of `BELOW` for every class."""
-    goal = Goal(share, dict.fromkeys(CLASSES, share - BELOW))
+def mix_target(share: float, below: float = BELOW, by_revenue: bool = False) -> Target:
+    """Return the stock mix for a share of units, or of revenue, with a floor so far ``below`` for every class."""
+    goal = Goal(share, dict.fromkeys(CLASSES, share - below))
 
     def target(cells: Cells, options: Options, scenarios: Scenarios, rule: StockRule) -> F64:
         n = cells.n_cells
-        seats = Seats(np.arange(n), np.ones(n), cells.unit_cost, np.zeros(n, dtype=bool))
+        weight = cells.unit_price if by_revenue else np.ones(n)
+        seats = Seats(np.arange(n), weight, cells.unit_cost, np.zeros(n, dtype=bool))
         curves = mix_curves(cells, options, scenarios, rule, seats)
         found = mix_targets(curves, Ladder.of(curves).reach(goal))
         return np.where(np.isnan(found), share, found)
@@ -241,7 +242,7 @@ def compared(found: pd.DataFrame) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for name, part in found.groupby("data", sort=False):
         for fill in COMPARED:
-            at = {policy: _at(part[part["policy"] == policy], fill) for policy in POLICIES}
+            at = {policy: interpolated(part[part["policy"] == policy], "fill", fill) for policy in POLICIES}
             mix, cycle, uniform = (at[policy] for policy in POLICIES)
             if mix is None:
                 continue
@@ -262,14 +263,14 @@ def compared(found: pd.DataFrame) -> list[dict[str, object]]:
     return rows
 
 
-def _at(part: pd.DataFrame, fill: float) -> dict[str, float] | None:
-    """Return all columns at a realised fill rate, None where no two settings enclose it."""
-    ordered = part.sort_values("fill")
-    reached = ordered["fill"].to_numpy()
-    if not reached[0] <= fill <= reached[-1]:
+def interpolated(part: pd.DataFrame, by: str, value: float) -> dict[str, float] | None:
+    """Return all columns where the column ``by`` has a value, None where no two settings enclose it."""
+    ordered = part.sort_values(by)
+    reached = ordered[by].to_numpy()
+    if not reached[0] <= value <= reached[-1]:
         return None
     columns = [column for column in ordered if column not in ("data", "policy")]
-    return {column: float(np.interp(fill, reached, ordered[column].to_numpy())) for column in columns}
+    return {column: float(np.interp(value, reached, ordered[column].to_numpy())) for column in columns}
 
 
 def _less(mix: Mapping[str, float], other: Mapping[str, float] | None) -> str:

@@ -127,7 +127,7 @@ def _score(scene: Scene, ledger: Ledger, promised: pd.DataFrame, first: int) -> 
 def since(trace: Trace, bucket: int) -> Trace:
     """Return the part of a trace from a bucket on."""
     cut = bucket - trace.start
-    names = ("demand", "short", "lost", "served", "received", "sent", "closing", "backlog")
+    names = ("demand", "short", "lost", "served", "received", "sent", "expired", "closing", "backlog")
     return replace(
         trace,
         start=bucket,

@@ -14,6 +14,7 @@ from engine.simulation.scoring import (
 )
 from engine.simulation.simulate import Delay, Outcome, Policy, SimulationRules, on_time, simulate
 from engine.simulation.types import (
+    FRESH,
     Lines,
     Shipments,
     StockState,
@@ -26,6 +27,7 @@ from engine.simulation.types import (
 )
 
 __all__ = [
+    "FRESH",
     "CostRates",
     "Cycles",
     "Delay",

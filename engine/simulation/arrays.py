@@ -8,7 +8,7 @@ transfers, and is fast enough for many replications of many cells: stack replica
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +33,9 @@ class LevelCells:
         An order is at least ``minimum`` units and a multiple of ``multiple``; 0 where there is no rule.
     lead_buckets
         An order placed in bucket t serves bucket t + lead, >= 0.
+    life_buckets
+        Buckets in which a unit may be sold after it came in (stock on hand: from bucket 0 on), what came first before
+        what came later; 0, and where not given: it does not expire.
     """
 
     on_hand: F64
@@ -41,13 +44,16 @@ class LevelCells:
     minimum: F64
     multiple: F64
     lead_buckets: I64
+    life_buckets: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            array = getattr(self, field.name)
+        if not len(self.life_buckets):
+            object.__setattr__(self, "life_buckets", np.zeros(len(self.on_hand), np.int64))
+        for item in fields(self):
+            array = getattr(self, item.name)
             if array.shape != self.on_hand.shape or array.ndim != 1:
-                raise ValueError(f"{field.name} must have shape {self.on_hand.shape}. Got {array.shape} instead.")
-        for name in ("on_hand", "minimum", "multiple", "lead_buckets"):
+                raise ValueError(f"{item.name} must have shape {self.on_hand.shape}. Got {array.shape} instead.")
+        for name in ("on_hand", "minimum", "multiple", "lead_buckets", "life_buckets"):
             if len(self.on_hand) and not getattr(self, name).min() >= 0:
                 raise ValueError(f"{name} must be >= 0. Got negative or missing values instead.")
         if (self.order_up_to < self.reorder_point).any():
@@ -59,7 +65,7 @@ class LevelCells:
 
     def take(self, rows: slice | I64) -> LevelCells:
         """Return the given cells."""
-        return replace(self, **{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return replace(self, **{item.name: getattr(self, item.name)[rows] for item in fields(self)})
 
     def stacked(self, n_replications: int) -> LevelCells:
         """Return the cells once for each replication: all of the first, then all of the second, and so on."""
@@ -87,6 +93,7 @@ class LevelTotals:
     demand: F64
     short: F64
     lost: F64
+    expired: F64
     stock: F64
     backlog: F64
     ordered: F64
@@ -117,11 +124,12 @@ def trace_levels(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets
 
 def total_levels(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 | None = None) -> LevelTotals:
     """Return the sums of `trace_levels` over all buckets, without holding the buckets in memory."""
-    sums = {field.name: np.zeros(cells.n_cells) for field in fields(LevelTotals)}
+    sums = {item.name: np.zeros(cells.n_cells) for item in fields(LevelTotals)}
     for column, moved in enumerate(_walk(cells, demand, rules, lead_buckets)):
         sums["demand"] += demand[:, column]
         sums["short"] += moved.short
         sums["lost"] += moved.lost
+        sums["expired"] += moved.expired
         sums["stock"] += moved.closing
         sums["backlog"] += moved.backlog
         sums["ordered"] += moved.ordered
@@ -130,7 +138,7 @@ def total_levels(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets
     return LevelTotals(**sums)
 
 
-_TRACED = ("short", "lost", "served", "received", "closing", "backlog")
+_TRACED = ("short", "lost", "served", "received", "expired", "closing", "backlog")
 
 
 @dataclass(frozen=True)
@@ -142,8 +150,36 @@ class _Moved:
     served: F64
     short: F64
     lost: F64
+    expired: F64
     closing: F64
     backlog: F64
+
+
+class _Shelf:
+    """What expires when what comes first leaves first: at its end, all that came a life ago and has not left."""
+
+    def __init__(self, cells: LevelCells) -> None:
+        self._cell = np.flatnonzero(cells.life_buckets > 0)
+        self._life, self._n_cells = cells.life_buckets[self._cell], cells.n_cells
+        self._came = cells.on_hand[self._cell].astype(np.float64)
+        self._left = np.zeros(len(self._cell))
+        # A ring: what had come by the end of bucket t, in row t modulo the longest life.
+        self._came_by = np.zeros((int(self._life.max(initial=1)), len(self._cell)))
+
+    def expired(self, bucket: int, received: F64, served: F64) -> F64:
+        """Return what expires at the end of a bucket, shape (n_cells,), given what came and left in it."""
+        expired = np.zeros(self._n_cells)
+        if not len(self._cell):
+            return expired
+        self._came = self._came + received[self._cell]
+        self._left = self._left + served[self._cell]
+        self._came_by[bucket % len(self._came_by)] = self._came
+        since = bucket - self._life + 1
+        due = self._came_by[since % len(self._came_by), np.arange(len(self._cell))]
+        gone = np.where(since >= 0, np.maximum(due - self._left, 0.0), 0.0)
+        self._left = self._left + gone
+        expired[self._cell] = gone
+        return expired
 
 
 def _walk(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 | None) -> Iterator[_Moved]:
@@ -158,7 +194,7 @@ def _walk(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 |
     rows = np.arange(n)
     on_hand, backlog = cells.on_hand.astype(np.float64), np.zeros(n)
     position, latest = on_hand.copy(), np.zeros(n, np.int64)
-    nothing = np.zeros(n)
+    nothing, shelf = np.zeros(n), _Shelf(cells)
     for bucket in range(n_buckets):
         ordered = nothing
         if bucket % rules.review_buckets == 0:
@@ -177,10 +213,11 @@ def _walk(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 |
         sold = sales(on_hand, asked)
         short = asked - sold
         lost = short if rules.unmet == "lost" else nothing
-        on_hand = on_hand - sold
+        expired = shelf.expired(bucket, received, owed_served + sold)
+        on_hand = on_hand - sold - expired
         backlog = backlog - owed_served + short - lost
-        position = position + ordered - sold - (short - lost)
-        yield _Moved(ordered, received, owed_served + sold, short, lost, on_hand, backlog)
+        position = position + ordered - sold - (short - lost) - expired
+        yield _Moved(ordered, received, owed_served + sold, short, lost, expired, on_hand, backlog)
 
 
 def _ordered(cells: LevelCells, position: F64) -> F64:

@@ -8,14 +8,16 @@ which `engine.simulation.arrays` shares.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from engine.simulation.bucket import Unmet, elsewhere, owed, sales
+from engine.simulation.shelf import aged, first_expired_out, fresh_batches, oldest_life, put_in
 from engine.simulation.types import (
     F64,
+    FRESH,
     I64,
     Lines,
     Shipments,
@@ -59,12 +61,17 @@ class SimulationRules:
     helpers
         For ``served_elsewhere``: the cells that serve each cell's short demand, best first, -1 for none; shape
         (n_cells, n_helpers).
+    life_buckets
+        Buckets in which a fresh unit of each cell may be sold, 0 where it does not expire, shape (n_cells,); None:
+        nothing expires. What expires first leaves first. A moved line is as old as the oldest unit that its origin
+        held, and may be sold for one bucket at least.
     """
 
     review_buckets: int = 1
     unmet: Unmet = "lost"
     delay: Delay = on_time
     helpers: I64 | None = None
+    life_buckets: I64 | None = None
 
     def __post_init__(self) -> None:
         if self.review_buckets < 1:
@@ -109,6 +116,8 @@ def simulate(state: StockState, demand: F64, policy: Policy, rules: SimulationRu
     record = {name: np.zeros(demand.shape) for name in _RECORDED}
     arrived: list[Shipments] = []
     now = state
+    if rules.life_buckets is not None and state.batches is None:
+        now = replace(state, batches=fresh_batches(state.on_hand, rules.life_buckets))
     for column in range(demand.shape[1]):
         if now.bucket % rules.review_buckets == 0:
             now = _with_decisions(now, policy(now), rules.delay)
@@ -120,7 +129,7 @@ def simulate(state: StockState, demand: F64, policy: Policy, rules: SimulationRu
     return Outcome(now, trace, join_shipments(arrived))
 
 
-_RECORDED = ("short", "lost", "served", "received", "sent", "closing", "backlog")
+_RECORDED = ("short", "lost", "served", "received", "sent", "expired", "closing", "backlog")
 
 
 def _with_decisions(state: StockState, lines: Lines, delay: Delay) -> StockState:
@@ -132,7 +141,7 @@ def _with_decisions(state: StockState, lines: Lines, delay: Delay) -> StockState
     arrives = np.maximum(lines.due + delay(lines), lines.sent)
     arrives = _in_order(state.inbound, lines, arrives)
     inbound = join_shipments([state.inbound, Shipments(lines, arrives)])
-    return StockState(state.bucket, state.on_hand, state.backlog, inbound)
+    return replace(state, inbound=inbound)
 
 
 def _in_order(inbound: Shipments, lines: Lines, arrives: I64) -> I64:
@@ -165,7 +174,7 @@ def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[Stock
     staying = inbound.take(~here)
     sent = np.zeros(len(demand))
     if leaving.any():
-        staying, sent = _send(staying, bucket, on_hand)
+        staying, sent = _send(_with_life(staying, state), bucket, on_hand)
         on_hand = on_hand - sent
         # A transfer without lead time serves the bucket in which it leaves.
         at_once = staying.arrives == bucket
@@ -182,6 +191,12 @@ def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[Stock
         helped, given = elsewhere(short, closing, rules.helpers)
         # Units from another cell's stock come in and go out within the bucket.
         received, sent, closing = received + helped, sent + given, closing - given
+    batches, expired = state.batches, np.zeros(len(demand))
+    if batches is not None and rules.life_buckets is not None:
+        # What another cell served came in and went out at once, and is nothing of the own stock.
+        batches = put_in(batches, join_shipments(came), rules.life_buckets)
+        batches, expired = aged(first_expired_out(batches, owed_served + sold + sent))
+        closing = closing - expired
     lost = np.zeros_like(short) if rules.unmet == "backordered" else short - helped
     backlog = state.backlog - owed_served + short - helped - lost
     moved = {
@@ -190,10 +205,23 @@ def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[Stock
         "served": owed_served + sold + helped,
         "received": received,
         "sent": sent,
+        "expired": expired,
         "closing": closing,
         "backlog": backlog,
     }
-    return StockState(bucket + 1, closing, backlog, staying), moved, came
+    return StockState(bucket + 1, closing, backlog, staying, batches), moved, came
+
+
+def _with_life(inbound: Shipments, state: StockState) -> Shipments:
+    """Return the shipments with the life left to those that leave now, as old as their origins' oldest units."""
+    if state.batches is None:
+        return inbound
+    leaving = np.flatnonzero((inbound.lines.sent == state.bucket) & (inbound.lines.origin >= 0))
+    oldest = oldest_life(state.batches)[inbound.lines.origin[leaving]]
+    life = inbound.life.copy()
+    on_the_way = inbound.arrives[leaving] - state.bucket
+    life[leaving] = np.where(oldest == FRESH, FRESH, np.maximum(oldest - on_the_way, 1))
+    return replace(inbound, life=life)
 
 
 def _by_cell(shipments: Shipments, n_cells: int) -> F64:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +12,10 @@ import numpy.typing as npt
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 Texts = npt.NDArray[np.object_]
+
+
+FRESH = -1
+"""Life left of a line whose units are fresh when they arrive."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,11 @@ class Lines:
 
     def __post_init__(self) -> None:
         n = len(self.line_id)
-        for field in fields(self):
-            array = getattr(self, field.name)
+        for item in fields(self):
+            array = getattr(self, item.name)
             if array.shape != (n,):
-                raise ValueError(f"{field.name} must have shape {(n,)}. Got {array.shape} instead.")
-            object.__setattr__(self, field.name, _read_only(array))
+                raise ValueError(f"{item.name} must have shape {(n,)}. Got {array.shape} instead.")
+            object.__setattr__(self, item.name, _read_only(array))
         if n and not (np.isfinite(self.units).all() and self.units.min() >= 0):
             raise ValueError("units must be finite and >= 0. Got NaN, infinite or negative units instead.")
         if (self.due < self.sent).any():
@@ -66,7 +70,7 @@ class Lines:
 
     def take(self, rows: npt.NDArray[np.bool_] | I64) -> Lines:
         """Return the given lines, in the given order."""
-        return Lines(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return Lines(*(getattr(self, item.name)[rows] for item in fields(self)))
 
 
 def no_lines() -> Lines:
@@ -79,17 +83,26 @@ def join_lines(parts: Sequence[Lines]) -> Lines:
     """Return the lines of all parts, one behind the other."""
     if not parts:
         return no_lines()
-    return Lines(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Lines)))
+    return Lines(*(np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Lines)))
 
 
 @dataclass(frozen=True)
 class Shipments:
-    """Lines with the bucket in which they really arrive: first served bucket, shape (n_lines,)."""
+    """Lines with the bucket in which they really arrive: first served bucket, shape (n_lines,).
+
+    ``life`` is the number of buckets in which their units may be sold on arrival, where units expire; `FRESH` for
+    purchases and for transfers that have not left, which is what it is where it is not given.
+    """
 
     lines: Lines
     arrives: I64
+    life: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
+        if not len(self.life):
+            object.__setattr__(self, "life", np.full(self.lines.n_lines, FRESH))
+        if self.life.shape != self.arrives.shape:
+            raise ValueError(f"life must have shape {self.arrives.shape}. Got {self.life.shape} instead.")
         if self.arrives.shape != (self.lines.n_lines,):
             raise ValueError(f"arrives must have shape {(self.lines.n_lines,)}. Got {self.arrives.shape} instead.")
         if (self.arrives < self.lines.sent).any():
@@ -98,11 +111,11 @@ class Shipments:
 
     def take(self, rows: npt.NDArray[np.bool_] | I64) -> Shipments:
         """Return the given shipments, in the given order."""
-        return Shipments(self.lines.take(rows), self.arrives[rows])
+        return Shipments(self.lines.take(rows), self.arrives[rows], self.life[rows])
 
     def with_units(self, units: F64) -> Shipments:
         """Return the shipments with other units."""
-        return Shipments(replace(self.lines, units=units), self.arrives)
+        return replace(self, lines=replace(self.lines, units=units))
 
 
 def no_shipments() -> Shipments:
@@ -114,7 +127,8 @@ def join_shipments(parts: Sequence[Shipments]) -> Shipments:
     """Return the shipments of all parts, one behind the other."""
     if not parts:
         return no_shipments()
-    return Shipments(join_lines([part.lines for part in parts]), np.concatenate([part.arrives for part in parts]))
+    arrives, life = (np.concatenate([getattr(part, name) for part in parts]) for name in ("arrives", "life"))
+    return Shipments(join_lines([part.lines for part in parts]), arrives, life)
 
 
 @dataclass(frozen=True)
@@ -129,12 +143,16 @@ class StockState:
         Shape (n_cells,), units >= 0: in stock, and owed to customers.
     inbound
         Lines that have not arrived; those with ``sent`` >= ``bucket`` have not left yet either.
+    batches
+        Of ``on_hand``, what expires, by the buckets in which it may still be sold (`engine.simulation.shelf`); None:
+        not told, and taken as fresh where units expire.
     """
 
     bucket: int
     on_hand: F64
     backlog: F64
     inbound: Shipments
+    batches: F64 | None = None
 
     def __post_init__(self) -> None:
         n = len(self.on_hand)
@@ -157,7 +175,7 @@ class StockState:
 class Trace:
     """What happened in each bucket; every array has shape (n_cells, n_buckets), units.
 
-    In every cell and bucket: opening + received - served - sent = closing, and
+    In every cell and bucket: opening + received - served - sent - expired = closing, and
     backlog before + demand - lost - served = backlog after.
 
     Parameters
@@ -176,6 +194,8 @@ class Trace:
         Units that left for customers, those owed from earlier included.
     received, sent
         Units that came in, and units that left for another cell.
+    expired
+        Units that could no longer be sold at the end of the bucket and were thrown away.
     closing, backlog
         Stock and units owed at the end of the bucket.
     """
@@ -188,6 +208,7 @@ class Trace:
     served: F64
     received: F64
     sent: F64
+    expired: F64
     closing: F64
     backlog: F64
 
@@ -195,7 +216,7 @@ class Trace:
         shape = self.demand.shape
         if len(shape) != 2 or self.opening.shape != shape[:1]:
             raise ValueError(f"opening must have shape {shape[:1]}. Got {self.opening.shape} instead.")
-        for name in ("demand", "short", "lost", "served", "received", "sent", "closing", "backlog"):
+        for name in (item.name for item in fields(self) if item.name not in ("start", "opening")):
             array = getattr(self, name)
             if array.shape != shape:
                 raise ValueError(f"{name} must have shape {shape}. Got {array.shape} instead.")
@@ -226,9 +247,9 @@ def join_traces(parts: Sequence[Trace]) -> Trace:
         if after.start != before.end:
             raise ValueError(f"a trace must start in bucket {before.end}. Got {after.start} instead.")
     joined = {
-        field.name: np.concatenate([getattr(part, field.name) for part in parts], axis=1)
-        for field in fields(Trace)
-        if field.name not in ("start", "opening")
+        item.name: np.concatenate([getattr(part, item.name) for part in parts], axis=1)
+        for item in fields(Trace)
+        if item.name not in ("start", "opening")
     }
     return Trace(start=parts[0].start, opening=parts[0].opening, **joined)
 

@@ -24,6 +24,16 @@ from experiments.exchange.workbook_in import read_workbook
 
 _IN_PART = 5
 _WORKBOOKS = (".xlsx", ".xlsm")
+STATE = ("inventory", "inventory_batches", "open_orders")
+"""Tables that say what is in stock and on its way."""
+
+
+@dataclass(frozen=True)
+class WithState:
+    """Data whose stock, and what is on its way, are those of an exported ``state``, named as data are."""
+
+    data: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ class Loaded:
 
 
 def load(
-    data: str,
+    data: str | WithState,
     home: Path,
     repairs: Collection[str] = (),
     as_of: np.datetime64 | None = None,
@@ -87,9 +97,13 @@ def load(
     Raises
     ------
     ConfigError
-        If ``data`` does not exist or cannot be reached, or a repair is unknown.
+        If ``data`` does not exist or cannot be reached, its state is none, or a repair is unknown.
     """
-    read, source = _read(data)
+    if isinstance(data, WithState):
+        (read, source), (state, of_state) = _read(data.data), _read(data.state)
+        read, source = _with_state(read, state, of_state), f"{source} with the state of {of_state}"
+    else:
+        read, source = _read(data)
     checked = check_tables(read.frames, repairs, as_of, default_link, need_supply)
     checked = _with_files(checked, read)
     if checked.refused:
@@ -111,6 +125,24 @@ def _read(data: str) -> tuple[Read, str]:
         "DATA is a folder of CSV or Parquet files, an .xlsx workbook or a database URL", f"{found} at {data}",
         "Give the path of the folder that holds sales.csv or sales.parquet.",
     )  # fmt: skip
+
+
+def _with_state(read: Read, state: Read, name: str) -> Read:
+    """Return the tables of ``read`` with stock and what is on its way as in ``state``, and nothing else of it."""
+    if "inventory" not in state.frames or not set(state.frames) <= set(STATE):
+        raise ConfigError(
+            "An opening is a state: inventory, and perhaps inventory_batches and open_orders",
+            f"{', '.join(state.frames) or 'no table'} in {name}",
+            "Give a folder such as closing/POLICY of a replay",
+        )
+    kept = {table: frame for table, frame in read.frames.items() if table not in STATE}
+    rejected = {table: frame for table, frame in read.rejected.items() if table not in STATE}
+    return Read(
+        frames={**kept, **state.frames},
+        breaches=(*(breach for breach in read.breaches if breach.table not in STATE), *state.breaches),
+        rejected={**rejected, **state.rejected},
+        unknown=(*read.unknown, *state.unknown),
+    )
 
 
 def _with_files(checked: Checked, read: Read) -> Checked:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import ConfigError
-from engine.network.links import DEFAULT_SOURCE
 from engine.network.types import Network
 from engine.policy.params import SupplyParams
 from engine.policy.types import Bools
+from engine.tables.columns import DEFAULT_SOURCE
 from experiments.replay.world import World
 
 Frames = Mapping[str, pd.DataFrame]

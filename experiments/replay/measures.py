@@ -13,7 +13,7 @@ from engine.simulation import Trace, arrival_cycles, cycle_units
 from experiments.replay.walk import Pace, Walked
 from experiments.replay.world import World
 
-COST_TERMS = ("holding", "shortage", "backorder", "left-over", "price-above-cost", "lane", "trip", "order")
+COST_TERMS = ("holding", "shortage", "backorder", "expired", "left-over", "price-above-cost", "lane", "trip", "order")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Score:
     Parameters
     ----------
     units
-        Arrays (n_cells, n_weeks) by name: units of demand, short, lost and served; mean units in stock and their value;
+        Arrays (n_cells, n_weeks) by name: units of demand, short, lost, served, expired; mean stock and its value;
         buckets in which something was asked for (``asked``) and those of them in which not all was there (``ran_out``);
         buckets in which the shop had run out and this policy had not (``marked``), and what was sold beyond what the
         shop sold (``beyond_sales``).
@@ -70,7 +70,7 @@ def score(world: World, walked: Walked, pace: Pace, first_scored: int, policy: s
 def since(trace: Trace, bucket: int) -> Trace:
     """Return the part of a trace from a bucket on."""
     cut = bucket - trace.start
-    names = ("demand", "short", "lost", "served", "received", "sent", "closing", "backlog")
+    names = ("demand", "short", "lost", "served", "received", "sent", "expired", "closing", "backlog")
     opening = trace.closing[:, cut - 1] if cut else trace.opening
     return Trace(start=bucket, opening=opening, **{name: getattr(trace, name)[:, cut:] for name in names})
 
@@ -98,6 +98,7 @@ def _units(world: World, trace: Trace, first: int) -> dict[str, F64]:
         "short": trace.short,
         "lost": trace.lost,
         "served": served,
+        "expired": trace.expired,
         "stock": trace.closing,
         "asked": (trace.demand > 0).astype(np.float64),
         "ran_out": (trace.short > 0).astype(np.float64),
@@ -107,7 +108,7 @@ def _units(world: World, trace: Trace, first: int) -> dict[str, F64]:
 
 
 def _stock_costs(world: World, trace: Trace, pace: Pace) -> dict[str, F64]:
-    """Return holding on stock at each bucket's end, shortage once a unit, late units by day; (n, n_buckets)."""
+    """Return holding on stock at each bucket's end, shortage once a unit, late units by day, and what expired."""
     cells = world.network.cells
     days = world.calendar.days[trace.start : trace.end].astype(np.float64)
     # A unit that another site serves is charged as a lost one.
@@ -116,6 +117,7 @@ def _stock_costs(world: World, trace: Trace, pace: Pace) -> dict[str, F64]:
         "holding": cells.holding_cost[:, None] * trace.closing * days,
         "shortage": cells.shortage_cost[:, None] * charged,
         "backorder": cells.backorder_cost[:, None] * trace.backlog * days,
+        "expired": unit_value(world)[:, None] * trace.expired,
     }
 
 

@@ -101,6 +101,7 @@ def _summary(score: Score, grounds: Grounds) -> dict[str, object]:
     for name in ("orders", "order_lines", "transfers", "units_bought", "value_bought", "units_moved"):
         row[name] = totals[name]
     row["opening_value"], row["closing_value"] = totals["opening_value"], totals["closing_value"]
+    row["expired"] = float(score.units["expired"].sum())
     row["marked_share"] = _ratio(score.units["marked"].sum(), grounds.n_buckets * grounds.sells.sum())
     row["beyond_sales"] = float(score.units["beyond_sales"].sum())
     return row

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -19,18 +18,22 @@ from engine.messages import Message
 from engine.plan.assemble import assumption_tables
 from engine.tables import Tables
 from experiments.exchange.plan_meta import PlanMeta
-from experiments.exchange.result_folder import refuse_existing
-from experiments.reading import load_data, parse_date
+from experiments.reading import parse_date, start_run, state_day
 from experiments.replay.changed_lead_times import refuse_unmoved
-from experiments.replay.hindsight import real_lines
-from experiments.replay.jobs import Job, Result, policy_of, reviewed_more_often, run_job
-from experiments.replay.links_then import LinkBook
+from experiments.replay.first_steps import first_steps
+from experiments.replay.jobs import Job, Result, reviewed_more_often, run_job
 from experiments.replay.measures import unit_value
-from experiments.replay.opening import empty_opening, real_opening, target_opening, warm_up_buckets
-from experiments.replay.ours import PlanPolicy
+from experiments.replay.opening import (
+    empty_opening,
+    has_stock,
+    real_opening,
+    stated_opening,
+    tells_actual,
+    warm_up_buckets,
+)
 from experiments.replay.policy_files import OURS, PolicySpec, read_policies, refuse_repeated, with_references
 from experiments.replay.result_tables import Compared, Grounds, replay_tables
-from experiments.replay.walk import Opening, Pace, view_at_start
+from experiments.replay.walk import Opening, Pace
 from experiments.replay.what_if import WhatIf, changed_policies, changed_tables, read_what_if
 from experiments.replay.withheld import without
 from experiments.replay.world import Stretch, World, recovered, world_of
@@ -59,6 +62,8 @@ class ReplayRequest:
         Weeks between two fits of the chosen models.
     what_if
         File of changes; every policy is walked with and without them.
+    opening
+        An exported state that every policy opens with, from its day on; None: see `experiments.replay.opening`.
     """
 
     data: str
@@ -70,6 +75,7 @@ class ReplayRequest:
     every_days: int = 7
     refit_weeks: int = 4
     what_if: Path | None = None
+    opening: str | None = None
     repairs: tuple[str, ...] = ()
     out: Path | None = None
     overwrite: bool = False
@@ -99,13 +105,10 @@ def run_replay(request: ReplayRequest, run: Run | None = None) -> ReplayResult:
     specs = read_policies(request.policies)
     settings = _world_settings(request, specs)
     what_if = None if request.what_if is None else read_what_if(request.what_if)
-    run_id = uuid.uuid4().hex
-    out = request.out or request.home / "out" / run_id
-    refuse_existing(out, request.overwrite)
-    run.step("read", 0, 1)
-    loaded = load_data(request.data, settings, None, request.repairs, request.home)
-    tables = loaded.tables
-    run.step("read", 1, 1)
+    started = start_run(request, settings, run)
+    run_id, out, loaded, tables = started.run_id, started.out, started.loaded, started.tables
+    if request.opening is not None:
+        request = replace(request, first_day=state_day(tables, request.first_day, "--from"))
     with processes(settings.run.n_workers) as executor:
         replayed = replay(tables, settings, specs, request, what_if, replace(run, executor=executor))
     meta = PlanMeta(run_id, loaded.snapshot_id, settings.config_version, settings.flat(), loaded.source)
@@ -126,19 +129,22 @@ def replay(
     stretch = Stretch(parse_date(request.first_day, "--from"), request.weeks)
     world, notes = world_of(tables, settings, stretch)
     pace = _pace(world, settings, request.every_days)
-    specs = with_references(specs, settings, _tells_actual(world))
+    specs = with_references(specs, settings, tells_actual(world) and request.opening is None)
     _check(specs, world)
     refit_steps = max(1, request.refit_weeks * 7 // request.every_days)
     worlds = _worlds(world, tables, settings)
-    opening, fits, opening_notes = _openings(world, specs, settings, pace, refit_steps, run)
-    warm_up = 0 if _has_stock(world) else warm_up_buckets(world)
+    given, opening_notes = _given_opening(world, tables, pace, request)
+    first = given or empty_opening(world)
+    before = Job(worlds, tuple(specs), settings, first, pace, world.first, refit_steps)
+    opening, fits, target_notes = first_steps(before, given, run)
+    warm_up = 0 if given is not None else warm_up_buckets(world)
     if world.first + warm_up >= world.end:
         days = world.network.bucket_days
         finding = f"{(world.end - world.first) * days} days, of which {warm_up * days} do not count"
         raise ConfigError(
             "A replay is longer than the days that do not count at its start", finding, "Ask for more --weeks"
         )
-    start = Job(worlds, tuple(specs), settings, opening, pace, world.first + warm_up, refit_steps)
+    start = replace(before, opening=opening, first_scored=world.first + warm_up)
     jobs = _jobs(start, fits)
     changes: tuple[Message, ...] = ()
     if what_if is not None:
@@ -151,7 +157,8 @@ def replay(
         specs = (*specs, *twins)
         refuse_repeated([spec.name for spec in specs])
     results = _walked(jobs, run)
-    notes = (*notes, *opening_notes, *changes, *reviewed_more_often(world, pace), *_scope_notes(start, worlds))
+    notes = (*notes, *opening_notes, *target_notes, *changes)
+    notes = (*notes, *reviewed_more_often(world, pace), *_scope_notes(start, worlds))
     notes = (*notes, *chain.from_iterable(result.notes for result in results))
     return _replayed(start, specs, results, assumption_tables(notes)["assumptions"])
 
@@ -177,34 +184,14 @@ def _jobs(start: Job, fits: dict[str, Fitted]) -> list[Job]:
     return [*jobs, replace(start, specs=others)] if others else jobs
 
 
-def _openings(
-    world: World, specs: Sequence[PolicySpec], settings: Settings, pace: Pace, refit_steps: int, run: Run
-) -> tuple[Opening, dict[str, Fitted], tuple[Message, ...]]:
-    """Return the state to open with, and each restock policy's fit at the first step, by its name.
-
-    All policies see the same history at the first step, so one fit serves all walks of a policy.
-    """
-    notes: tuple[Message, ...] = ()
-    opening = None
-    if _has_stock(world):
-        opening, notes = real_opening(world, world.stock_history)
-    before = view_at_start(world, opening or empty_opening(world), pace.every)
-    fits: dict[str, Fitted] = {}
-    for number, spec in enumerate(specs):
-        levels = None
-        if spec.settings is not None:
-            policy = PlanPolicy(world, spec.settings, refit_steps, run)
-            levels = policy.levels(before)
-            fits[spec.name] = policy.fits[0]
-        elif number == 0 and opening is None:
-            plain = Job((world,), (spec,), settings, empty_opening(world), pace, world.first, refit_steps)
-            levels = policy_of(world, spec, LinkBook(world, settings), plain).levels(before)
-        if opening is None and levels is not None:
-            opening = target_opening(world, levels)
-            notes = (Message("replay-opening-from-target", {"policy": spec.name}),)
-    if opening is None:
-        raise ValueError("the first policy must give levels to open with. Got none instead.")
-    return opening, fits, notes
+def _given_opening(
+    world: World, tables: Tables, pace: Pace, request: ReplayRequest
+) -> tuple[Opening | None, tuple[Message, ...]]:
+    """Return the state to open with where one is stated or on record, and what was assumed of it."""
+    if request.opening is not None:
+        told = Message("replay-opening-stated", {"date": str(world.date_of(world.first))})
+        return stated_opening(world, tables, pace.seed), (told,)
+    return real_opening(world, world.stock_history) if has_stock(world) else (None, ())
 
 
 def _worlds(world: World, tables: Tables, settings: Settings) -> tuple[World, ...]:
@@ -282,21 +269,6 @@ def _check(specs: Sequence[PolicySpec], world: World) -> None:
                 "All policies of a replay plan in the same buckets",
                 f"{bucket} in {spec.name}, {world.calendar.bucket} in the replay", "Change its time.bucket",
             )  # fmt: skip
-
-
-def _has_stock(world: World) -> bool:
-    """Return whether the data tell what was in stock when the replay begins."""
-    rows = world.stock_history
-    before = rows["date"] < pd.Timestamp(world.date_of(world.first))
-    return bool((rows["closing_on_hand"].notna() & before).any())
-
-
-def _tells_actual(world: World) -> bool:
-    """Return whether the data tell what was really ordered in the time of the replay."""
-    if not _has_stock(world):
-        return False
-    ordered = world.bucket_of(real_lines(world)["ordered_on"].to_numpy().astype("datetime64[D]"))
-    return bool(((ordered >= world.first) & (ordered < world.end)).any())
 
 
 def _world_settings(request: ReplayRequest, specs: Sequence[PolicySpec]) -> Settings:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from engine.demand.calendar import Calendar
 from engine.policy.types import F32, F64, I64, Bools, Days, Texts
-from engine.simulation import StockState
+from engine.simulation import FRESH, StockState
 from engine.tables import Tables
 from experiments.replay.world import World
 
@@ -159,15 +159,20 @@ def tables_at(world: World, view: View) -> Tables:
 
 
 def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict[str, pd.DataFrame]:
-    """Return ``inventory`` and ``open_orders`` of a view: the state in the contract's own terms."""
+    """Return the state of a view in the contract's own terms: inventory, open_orders, batches where units expire."""
     texts = texts or Texting(world)
     state, lines = view.state, view.state.inbound.lines
     held = view.known | (state.on_hand > 0) | (state.backlog > 0) | ~world.network.demanded
     held[lines.cell] = True
     rows = np.flatnonzero(held)
     inventory = pd.DataFrame(
-        {**texts.keys(rows), "on_hand": state.on_hand[rows], "backorders": state.backlog[rows]}
-    )  # fmt: skip
+        {
+            **texts.keys(rows),
+            "on_hand": state.on_hand[rows],
+            "backorders": state.backlog[rows],
+            "counted_on": np.full(len(rows), view.calendar.as_of, "datetime64[ns]"),
+        }
+    )
     moved = lines.origin >= 0
     dates = view.book.reindex(pd.Index(lines.line_id, dtype=object))
     orders = pd.DataFrame(
@@ -181,9 +186,25 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
             "source_id": lines.source_id,
             "kind": np.where(moved, "transfer", "purchase"),
             "status": np.where(moved, "shipped", "firm"),
+            "expiry_date": _last_day(
+                world, view, state.inbound.arrives + state.inbound.life - 1, state.inbound.life != FRESH
+            ),
         }
     )
-    return {"inventory": inventory, "open_orders": orders[orders["units"] > 0]}
+    tables = {"inventory": inventory, "open_orders": orders[orders["units"] > 0]}
+    if world.life_buckets is not None and state.batches is not None:
+        cell, bucket = np.nonzero(state.batches)
+        days = _last_day(world, view, state.bucket + bucket, np.ones(len(cell), bool))
+        tables["inventory_batches"] = pd.DataFrame(
+            {**texts.keys(cell), "expiry_date": days, "units": state.batches[cell, bucket]}
+        )
+    return tables
+
+
+def _last_day(world: World, view: View, bucket: I64, known: Bools) -> Days:
+    """Return the last day of buckets at or after today's, NaT where it is not known."""
+    days = view.calendar.as_of + ((bucket - view.today + 1) * world.network.bucket_days - 1)
+    return np.where(known, days, NOT_YET).astype("datetime64[ns]")
 
 
 def _sales(world: World, view: View, texts: Texting) -> pd.DataFrame:

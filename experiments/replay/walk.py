@@ -106,7 +106,7 @@ def walk(
         view = _view(world, record, state, book, arrived, (pace.every, step))
         lines = policy.decide(view)
         lines = lines.take(lines.units > 0)
-        now, late, book_rows = _placed(world, lines, pace.seed)
+        now, late, book_rows = placed_lines(world, lines, pace.seed)
         if lines.n_lines and (now.sent.min() < today or now.sent.max() >= view.until):
             raise ValueError(f"lines must be placed in buckets [{today}, {view.until}). Got others instead.")
         columns = slice(today - world.first, view.until - world.first)
@@ -183,7 +183,7 @@ def _past(recorded: F32, today: int) -> F32:
     return past
 
 
-def _placed(world: World, lines: OrderLines, seed: int) -> tuple[Lines, I64, pd.DataFrame]:
+def placed_lines(world: World, lines: OrderLines, seed: int) -> tuple[Lines, I64, pd.DataFrame]:
     """Return lines in buckets, by how many each comes late, and their dates."""
     sent = world.bucket_of(lines.order_date)
     due = np.maximum(world.arrival_bucket(lines.available_date), sent)
@@ -222,7 +222,7 @@ def received_on(world: World, lines: OrderLines, seed: int) -> Days:
 
 def _rules(world: World, pace: Pace, late: I64) -> SimulationRules:
     helpers = world.helpers if pace.unmet == "served_elsewhere" else None
-    return SimulationRules(review_buckets=1, unmet=pace.unmet, delay=lambda _: late, helpers=helpers)
+    return SimulationRules(1, pace.unmet, lambda _: late, helpers, world.life_buckets)
 
 
 def _once(lines: Lines, bucket: int) -> Callable[[StockState], Lines]:

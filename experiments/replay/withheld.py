@@ -82,7 +82,7 @@ def replay_notes(tables: Tables, first_day: np.datetime64) -> tuple[Message, ...
     if tables.has("sales", "channel") and (n_rows := int(is_presale(tables["sales"]["channel"]).sum())):
         notes.append(Message("replay-presales-left-out", {"count": n_rows}))
     if n_items := int(tables["items"]["shelf_life_days"].notna().sum()):
-        notes.append(Message("replay-shelf-life-left-out", {"count": n_items}))
+        notes.append(Message("replay-shelf-life", {"count": n_items}))
     later = []
     for name in _DATED:
         column = _FIRST_DAY.get(name, "start_date")

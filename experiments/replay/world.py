@@ -107,6 +107,20 @@ class World:
         closures = known_on(self.tables, end, self.announced)["closures"]
         return ways_of(self.network, self.tables, self.receipts, closures, self.config, end)
 
+    @cached_property
+    def life_buckets(self) -> I64 | None:
+        """Whole buckets in which a fresh unit of each cell may be sold, one at least, 0 where it does not expire.
+
+        None where nothing expires.
+        """
+        days = self.network.sellable_days
+        expires = np.isfinite(days)
+        if not expires.any():
+            return None
+        life = np.zeros(self.n_cells, np.int64)
+        life[expires] = np.maximum(days[expires] // self.network.bucket_days, 1).astype(np.int64)
+        return life
+
     def rows_of(self, items: pd.Series | Texts, locations: pd.Series | Texts) -> I64:
         """Return the cell of each pair, -1 where there is none."""
         pairs = pd.MultiIndex.from_arrays([np.asarray(items, object), np.asarray(locations, object)])

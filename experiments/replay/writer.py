@@ -11,6 +11,7 @@ import pandas as pd
 
 from engine.plan.types import CONTRACT_VERSION
 from experiments.exchange.catalogue import read_catalogue, with_wording
+from experiments.exchange.folder import write_tables
 from experiments.exchange.plan_meta import PlanMeta
 from experiments.exchange.plan_writer import write_table
 from experiments.exchange.result_folder import result_folder
@@ -41,8 +42,8 @@ def write_replay(replayed: Replayed, out: Path, meta: PlanMeta, overwrite: bool 
         for name, table in tables.items():
             write_table(table, folder / name)
         for policy, state in replayed.closing.items():
-            for name, table in state.items():
-                write_table(table, folder / "closing" / folders[policy] / name)
+            # One file a table, so that the folder can be read as data and as an opening.
+            write_tables(state, folder / "closing" / folders[policy])
         content = {
             "run_id": meta.run_id,
             "snapshot_id": meta.snapshot_id,

@@ -71,11 +71,34 @@ def test_arrays_and_lines_agree_in_every_cell_and_bucket(unmet: str, review: int
     assert arrays.received.sum() > 0
 
 
+@pytest.mark.parametrize("unmet", ["lost", "backordered"])
+@pytest.mark.parametrize("random_leads", [False, True])
+def test_arrays_and_lines_agree_where_stock_expires(unmet: str, random_leads: bool):
+    rng = np.random.default_rng(6)
+    own = cells(rng, life_buckets=np.array([0, 1, 2, 3, 5, 8, 60]))
+    demand = rng.poisson(2.0, (N, BUCKETS)).astype(float)
+    lead = rng.integers(0, 9, (N, BUCKETS)) if random_leads else None
+    state = StockState(0, own.on_hand, np.zeros(N), no_shipments())
+    rules = SimulationRules(3, unmet, life_buckets=own.life_buckets)
+    lines = simulate(state, demand, line_policy(own, lead), rules).trace
+    arrays = trace_levels(own, demand, LevelRules(3, unmet), lead)
+    for name in ("short", "lost", "served", "received", "expired", "closing", "backlog"):
+        np.testing.assert_array_equal(getattr(arrays, name), getattr(lines, name), err_msg=name)
+    assert arrays.expired[1:6].sum() > 0
+    assert arrays.expired[[0, 6]].sum() == 0
+
+
 def test_totals_are_the_sums_of_the_trace():
     rng = np.random.default_rng(4)
     own, demand = cells(rng), rng.poisson(2.0, (N, BUCKETS)).astype(float)
     trace, totals = (run(own, demand, LevelRules(7)) for run in (trace_levels, total_levels))
-    for name, of_trace in (("demand", "demand"), ("short", "short"), ("lost", "lost"), ("stock", "closing")):
+    for name, of_trace in (
+        ("demand", "demand"),
+        ("short", "short"),
+        ("lost", "lost"),
+        ("stock", "closing"),
+        ("expired", "expired"),
+    ):
         np.testing.assert_array_equal(getattr(totals, name), getattr(trace, of_trace).sum(axis=1))
     np.testing.assert_array_equal(totals.n_short, (trace.short > 0).sum(axis=1))
 

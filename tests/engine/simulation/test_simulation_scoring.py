@@ -23,7 +23,7 @@ def trace(demand: list[list[float]], short: list[list[float]], closing: list[lis
     asked, missing = np.array(demand, float), np.array(short, float)
     zero = np.zeros_like(asked)
     left = np.array(closing, float) if closing else zero
-    return Trace(0, left[:, 0], asked, missing, missing, asked - missing, zero, zero, left, zero)
+    return Trace(0, left[:, 0], asked, missing, missing, asked - missing, zero, zero, zero, left, zero)
 
 
 def cycles(*rows: tuple[int, int, int, float, float, float]) -> Cycles:
