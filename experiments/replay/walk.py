@@ -176,13 +176,6 @@ def _view(
     )
 
 
-def _past(recorded: F32, today: int) -> F32:
-    """Return the buckets before today, read only: it is no copy."""
-    past = recorded[:, :today]
-    past.flags.writeable = False
-    return past
-
-
 def placed_lines(world: World, lines: OrderLines, seed: int) -> tuple[Lines, I64, pd.DataFrame]:
     """Return lines in buckets, by how many each comes late, and their dates."""
     sent = world.bucket_of(lines.order_date)
@@ -227,6 +220,13 @@ def _rules(world: World, pace: Pace, late: I64) -> SimulationRules:
 
 def _once(lines: Lines, bucket: int) -> Callable[[StockState], Lines]:
     return lambda state: lines if state.bucket == bucket else no_lines()
+
+
+def _past(recorded: F32, today: int) -> F32:
+    """Return the buckets before today, read only: it is no copy."""
+    past = recorded[:, :today]
+    past.flags.writeable = False
+    return past
 
 
 def _no_arrivals() -> pd.DataFrame:
