@@ -60,7 +60,7 @@ def test_goods_ordered_after_a_link_changes_come_by_its_new_terms():
 def test_goods_wait_for_a_closure_that_nobody_knew_of_when_they_were_ordered():
     tables = Tables.of(small_frames(LONG))
     rest = Closure("P", (FROM + 14).item(), (FROM + 27).item(), "receiving")
-    _, closures, _ = changed_tables(tables, WhatIf("rest", closure=(rest,)))
+    _, closures, _ = changed_tables(tables, WhatIf("rest", closure=(rest,)), small_world(), PlanConfig())
     world, _ = world_of(tables, PlanConfig(), Stretch(FROM, 12), closures)
     found = walked(world, PlanConfig())
     # Ordered a week before the closure, due on its first day, taken in after its two weeks.

@@ -133,7 +133,7 @@ def test_what_is_not_sold_in_its_shelf_life_is_written_off_and_batches_go_on_fro
     unbroken = walk(whole, cover_policy(whole, 1.0), replace(opening, state=state), pace)
     # 20 fresh and 4 that come at once: 4 and 6 are sold in two weeks, so 14 are thrown away.
     assert unbroken.trace.expired[0].tolist() == [0, 14, 0, 0]
-    found = score(whole, unbroken, state, pace, whole.first, "cover")
+    found = score(whole, unbroken, pace, whole.first, "cover")
     assert found.costs["expired"][0].tolist() == [0, 140, 0, 0], "at 10 a unit"
     first = replace(whole, end=whole.first + 1)
     before = walk(first, cover_policy(first, 1.0), replace(opening, state=state), pace)

@@ -128,11 +128,10 @@ def lane_world() -> tuple[World, Walked, Walked]:
 
 def test_a_trip_carries_anything_for_every_policy_and_costs_once_a_day():
     world, rule, ours = lane_world()
-    opening = target_opening(world, np.array([400.0, 60.0]))
     for found in (rule, ours):
         moved = found.lines[found.lines["origin"] >= 0]
         assert moved["units"].max() > 20
-        cost = score(world, found, opening.state, PACE, world.first, "one").costs["trip"].sum()
+        cost = score(world, found, PACE, world.first, "one").costs["trip"].sum()
         assert cost == 10.0 * moved["order_date"].nunique()
 
 
