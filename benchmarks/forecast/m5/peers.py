@@ -86,7 +86,8 @@ class Entry:
 PEERS: Mapping[str, Entry] = {
     "seasonal_naive": Entry("local_peers:seasonal_naive", ("statsforecast",), "season 7, every group"),
     "auto_ets": Entry("local_peers:auto_ets", ("statsforecast",), "season 7, every group"),
-    "auto_arima": Entry("local_peers:auto_arima", ("statsforecast",), "season 7, sample"),
+    "auto_ets_sample": Entry("local_peers:auto_ets_sample", ("statsforecast",), "season 7, sample"),
+    "auto_arima": Entry("local_peers:auto_arima", ("statsforecast",), "season 7, approximate search, sample"),
     "mlforecast": Entry(
         "mlforecast_peer:forecast", ("mlforecast", "lightgbm"), "tweedie, 600 trees, recursive", is_told=True
     ),
