@@ -108,7 +108,8 @@ def write_report(reports: Sequence[Report], truth: Truth, options: argparse.Name
         f"paths, {options.workers} workers. WRMSSE of the mean of the paths; WSPL over nine quantiles, of sums path by "
         f"path; WQL over nine deciles of the {int(truth.sampled.sum())} series of the fixed sample that are here.",
         "Peers forecast each group on its own for WSPL, and WRMSSE is bottom-up. AutoARIMA, Prophet and "
-        "`auto_ets_sample` are run on the sample alone. The time of a peer that was not run again is that of its own run.",
+        "`auto_ets_sample` are run on the sample alone. The time of a peer that was not run again is that of its own "
+        "run.",
     ]
     if options.last_day != LAST_TRAINING_DAY:
         about.append(f"WRMSSE scales and all weights are those of d{LAST_TRAINING_DAY}, an approximation here.")
