@@ -189,6 +189,8 @@ def propose(master: Master, phase: Phase) -> Proposal:
     master.fresh.clear()
     solver.callSolver(programme)
     model = programme.solverModel
+    if model.getModelStatus() == highspy.HighsModelStatus.kSolveError:
+        _solve_as_stated(model)
     if model.getModelStatus() not in _SOLVED:
         raise RestockError(
             "A coupled part always has a solution, since nothing need be moved",
@@ -209,6 +211,18 @@ def propose(master: Master, phase: Phase) -> Proposal:
         slack=max(0.0, info.objective_function_value - info.mip_dual_bound) if searched else 0.0,
         nodes=max(0, int(info.mip_node_count)) if searched else 0,
     )
+
+
+def _solve_as_stated(model: Any) -> None:
+    """Solve again without presolve.
+
+    HiGHS refuses a solution of its own that, once presolve is undone, misses a row by just the tolerance; where
+    nothing was presolved nothing is undone.
+    """
+    model.setOptionValue("presolve", "off")
+    model.clearSolver()
+    model.run()
+    model.setOptionValue("presolve", "choose")
 
 
 def _append(master: Master) -> None:

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import highspy
 import numpy as np
 import pulp
 import pytest
@@ -197,6 +198,27 @@ def test_what_the_solver_leaves_of_a_lot_is_no_order(monkeypatch, off):
         found = solve_coupled(problem, cost, np.zeros(problem.n_options), params)
         assert (found.units == np.rint(found.units / problem.lots.size) * problem.lots.size).all()
         assert found.report.objective == pytest.approx(exact.report.objective, rel=1e-5)
+
+
+def test_a_solution_that_the_solver_refuses_once_presolve_is_undone_is_found_without_presolve(monkeypatch):
+    problem, cost = tiny_network(0)
+    exact = solve_coupled(problem, cost, np.zeros(problem.n_options), NetworkParams(relative_gap=1e-7))
+    run, refused = highspy.Highs.run, []
+
+    def refuse(model):
+        run(model)
+        refused.append(model.getOptionValue("presolve")[1] != "off")
+        return highspy.HighsStatus.kError
+
+    monkeypatch.setattr(highspy.Highs, "run", refuse)
+    monkeypatch.setattr(
+        highspy.Highs,
+        "getModelStatus",
+        lambda model: highspy.HighsModelStatus.kSolveError if refused[-1] else highspy.HighsModelStatus.kOptimal,
+    )
+    found = solve_coupled(problem, cost, np.zeros(problem.n_options), NetworkParams(relative_gap=1e-7))
+    assert sum(refused) == len(refused) / 2 > 0
+    np.testing.assert_array_equal(found.units, exact.units)
 
 
 def test_parts_hang_together_by_cells_limits_and_costly_trips():
