@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from benchmarks.demo_service.stock import Expected, cost_rates, stock_rows, with_expected
 from engine.config import PlanConfig
 from engine.execution import Run
 from engine.forecast.types import Fitted, Forecaster
@@ -50,6 +51,7 @@ class Replayed:
     abc: np.ndarray
     target: np.ndarray
     n_open: int
+    expected: Expected
 
 
 def replay(seed: int, as_of: str, review: Review, told: Callable[[str], None]) -> Replayed:
@@ -59,6 +61,7 @@ def replay(seed: int, as_of: str, review: Review, told: Callable[[str], None]) -
     first = ledger.state.bucket
     fits: list[Fitted] = []
     promises: list[pd.DataFrame] = []
+    rates: pd.DataFrame | None = None
     forecaster: Forecaster = Remembering(review.forecaster(), fits)
     for week in range(review.weeks):
         tables = Tables.of(world.tables if week == 0 else tables_at(scene, ledger))
@@ -67,7 +70,8 @@ def replay(seed: int, as_of: str, review: Review, told: Callable[[str], None]) -
             forecaster = Remembering(review.forecaster(), fits)
         plan = make_plan(tables, review.config, forecaster, review.run, today)
         forecaster = Frozen(forecaster.name, fits[-1])
-        promises.append(plan.tables["targets"])
+        rates = cost_rates(tables, review.config, today) if rates is None else rates
+        promises.append(with_expected(plan, rates))
         lines = plan_lines(scene, plan, ledger.state.bucket)
         told(f"seed {seed} week {week + 1}/{review.weeks} {today}: {lines.n_lines} lines")
         ledger = advance(scene, ledger, lines)
@@ -121,6 +125,7 @@ def _score(scene: Scene, ledger: Ledger, promised: pd.DataFrame, first: int) -> 
         abc=promised["abc"].to_numpy(object)[done],
         target=promised["target"].to_numpy(float)[done],
         n_open=int((sells & ~done).sum()),
+        expected=Expected.of(promised[done]),
     )
 
 
@@ -137,10 +142,12 @@ def since(trace: Trace, bucket: int) -> Trace:
 
 
 def service_rows(seed: int, replayed: Replayed) -> pd.DataFrame:
-    """Return reached, expected and target per class, one row each, as shares."""
+    """Return reached, expected and target per class, one row each: services as shares, and stock and cost."""
     rows = service(replayed.trace, replayed.cycles, replayed.abc)
     target = {"all": replayed.target.mean(), **pd.Series(replayed.target).groupby(replayed.abc).mean()}
-    return rows.assign(seed=seed, target=rows["abc"].map(target))
+    rows = rows.assign(seed=seed, target=rows["abc"].map(target))
+    stock = stock_rows(seed, replayed.trace, replayed.cycles, replayed.expected, replayed.abc)
+    return rows.merge(stock.rename(columns={"n_cycles": "n_projected"}), on=["seed", "abc"], validate="one_to_one")
 
 
 def _days(scene: Scene, dates: pd.Series) -> np.ndarray:

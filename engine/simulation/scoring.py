@@ -66,16 +66,25 @@ def cycle_units(trace: Trace, cycles: Cycles) -> tuple[F64, F64]:
     ValueError
         If a cycle reaches beyond the trace.
     """
+    return units_between(trace, trace.demand, cycles), units_between(trace, trace.short, cycles)
+
+
+def units_between(trace: Trace, units: F64, cycles: Cycles) -> F64:
+    """Return sums over each cycle's buckets of ``units``, an array of the trace, (n_cells, n_buckets).
+
+    Raises
+    ------
+    ValueError
+        If a cycle reaches beyond the trace.
+    """
     if len(cycles.cell) and (cycles.start.min() < trace.start or cycles.end.max() > trace.end):
         raise ValueError(
             f"cycles must lie in buckets [{trace.start}, {trace.end}). "
             f"Got [{cycles.start.min()}, {cycles.end.max()}) instead."
         )
-    sums = []
-    for units in (trace.demand, trace.short):
-        total = np.concatenate([np.zeros((units.shape[0], 1)), np.cumsum(units, axis=1)], axis=1)
-        sums.append(total[cycles.cell, cycles.end - trace.start] - total[cycles.cell, cycles.start - trace.start])
-    return sums[0], sums[1]
+    total = np.concatenate([np.zeros((units.shape[0], 1)), np.cumsum(units, axis=1)], axis=1)
+    within: F64 = total[cycles.cell, cycles.end - trace.start] - total[cycles.cell, cycles.start - trace.start]
+    return within
 
 
 def service(trace: Trace, cycles: Cycles, classes: Texts) -> pd.DataFrame:
