@@ -10,19 +10,16 @@ for a further horizon, in which demand goes on at its mean rate where the item i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.network.decision import Decision
-from engine.network.feeding import Feeding
+from engine.network.feeding import Feeding, blocks
 from engine.network.follow import LaterOrders, later_orders, with_idle
 from engine.network.tiers import with_arrivals
 from engine.network.types import Network
 from engine.policy.types import F32, F64, I64, Bools, Cells, Targets
-
-_BLOCK_VALUES = 2**21  # values of an array over rows, paths and buckets: 16 MB
 
 
 @dataclass(frozen=True)
@@ -117,21 +114,6 @@ def joined_by_trips(network: Network, family: I64) -> I64:
     limited = np.zeros(network.cells.n_cells, dtype=bool)
     limited[family[_limited_lanes(network) >= 0]] = True
     return np.where(limited[family], -1, family)
-
-
-def blocks(family: I64, values_per_row: int) -> Iterator[I64]:
-    """Return row numbers in blocks of whole families, bounded by `_BLOCK_VALUES` unless one family is larger."""
-    order = np.argsort(family, kind="stable")
-    n_rows = len(order)
-    bounds = np.append(np.flatnonzero(np.diff(family[order], prepend=family.min(initial=0) - 1)), n_rows)
-    size = max(1, _BLOCK_VALUES // max(1, values_per_row))
-    start = 0
-    while start < n_rows:
-        end = int(bounds[np.searchsorted(bounds, min(start + size, n_rows), side="right") - 1])
-        if end <= start:
-            end = int(bounds[np.searchsorted(bounds, start, side="right")])
-        yield order[start:end]
-        start = end
 
 
 def walk_of(network: Network, targets: Targets, cells: I64, mean: F64) -> tuple[LaterOrders, Feeding | None]:

@@ -83,7 +83,7 @@ class _Setting:
         """Return the services if primary options bring ``units`` (r,) and the others ``beside`` (m,)."""
         options, demand = self.network.options, self.demand
         cells = with_arrivals(self.network.cells, options, beside)
-        part = Scenarios(demand.paths, demand.arrival[rows], demand.next_arrival[rows])
+        part = replace(demand, arrival=demand.arrival[rows], next_arrival=demand.next_arrival[rows])
         return expected_service(cells, options.take(rows), part, self.cost.rule, units)
 
 
@@ -120,11 +120,13 @@ def _setting(network: Network, decision: Decision, rule: StockRule, part: tuple[
     price[on_trip] = trip_cost[trip[rows[on_trip]]]
     alone[on_trip] = riders[trip[rows[on_trip]]] == used[rows[on_trip]]
     later = of_part(decision.later)
+    judged = decision.for_targets(network.options)
+    judged = replace(of_part(judged), owed=None if judged.owed is None else judged.owed[cells])
     horizon = own_horizon(here.cells, options, later, rule)
     return _Setting(
         network=here,
         units=decision.units[rows],
-        demand=of_part(decision.demand),
+        demand=judged,
         cost=SampleCost(here.cells, options, later, horizon, rule, np.arange(options.n_options)),
         charge=price_above_cost(here.cells, options),
         trip=price,

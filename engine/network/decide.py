@@ -23,7 +23,8 @@ The terms of suppliers (order cost, minimums, containers, price breaks) then set
 (`engine.network.supplier_orders`).
 
 What is solved jointly (cost, help) takes later orders of fed cells as they follow from today's own orders, shared where
-stock or trips do not suffice; what is decided is then followed anew for the demand of the `Decision`.
+stock or trips do not suffice; what is decided is then followed anew for the demand of the `Decision`. Own rules and
+expected service count what a feeder cannot give as asked again (`engine.network.asked_again`).
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ from engine.policy.cost import cost_horizon, own_horizon
 from engine.policy.lots import Lots
 from engine.policy.service import expected_service
 from engine.policy.targets import stock_targets
-from engine.policy.types import F64, I64, Bools, Scenarios, StockRule, Targets
+from engine.policy.types import F64, I64, Bools, StockRule, Targets
 
 _OVER = 1e-6  # of a limit, from rounding
 
@@ -119,8 +120,9 @@ def solve_network(
         fresh = np.where(network.options.primary, fresh, units)
         asked, units = _own_rules(network, demand, rule, given, (units, waits.cell), (fresh, steady))
     after = demand_after(network, demand, targets, units, rule)
-    now = with_sends(after.later, network.options, units)
-    supplied = supplier_orders(network, now, rule, targets, units, params.max_periods_ahead)
+    supplied = supplier_orders(
+        network, after.for_targets(network.options), rule, targets, units, params.max_periods_ahead
+    )
     if curbed is not None:
         supplied = after_cuts(network, supplied, np.where(curbed.rule != "", curbed.units, supplied.units))
         after = demand_after(network, demand, targets, supplied.units, rule)
@@ -188,19 +190,19 @@ def _own_rules(
     helped = with_arrivals(cells, options, help_units)
     depth = depths(network)
     asked = np.where(options.primary, given.own, help_units)
-    units, later = help_units.copy(), demand.later
+    units, so_far = help_units.copy(), demand
     limits = sharing_limits(given.frame)
     changed = waits.copy()
     changed[options.cell[help_units > 0]] = True
     for level in range(int(depth.max(initial=0)) + 1):
         here = options.primary & (depth[options.cell] == level)
-        later = later_at(network, demand, later, given.targets, (units, level), rule)
+        so_far = later_at(network, demand, replace(so_far, first=units), given.targets, level, rule)
         moved = (options.origin_cell >= 0) & (np.where(here, 0.0, units) != demand.first)
-        stirred = changed | differs(later, demand.later)
+        stirred = changed | differs(so_far.later, demand.later)
         stirred[options.origin_cell[moved & ~here]] = True
         again = here & stirred[options.cell]
         if again.any():
-            now = with_sends(later, options, units)
+            now = so_far.for_targets(options, units)
             found = stock_targets(helped, replace(options, primary=again), now, rule)
             fresh[found.option] = found.order_units
             asked[found.option] = found.order_units if steady is None else steady.today(network, found)
@@ -260,7 +262,8 @@ def _decision(
     sent = with_sends(later, options, units)
     primary = np.flatnonzero(options.primary)
     helped = with_arrivals(cells, options, np.where(options.primary, 0.0, units))
-    part = Scenarios(sent.paths, sent.arrival[primary], sent.next_arrival[primary])
+    judged = after.for_targets(options, units)
+    part = replace(judged, arrival=judged.arrival[primary], next_arrival=judged.next_arrival[primary])
     cycle, fill = expected_service(helped, options.take(primary), part, rule, units[primary])
     service = np.full((2, cells.n_cells), np.nan)
     service[:, options.cell[primary]] = cycle, fill
@@ -274,5 +277,6 @@ def _decision(
     names = np.where((supplied.rule != "") & (units > 0), supplied.rule, names)
     orders = supplied.orders
     return Decision(
-        units, names, waiting, service[0], service[1], sent, report, later, after.own, supplier_orders=orders
-    )
+        units, names, waiting, service[0], service[1], sent, report, later, after.own,
+        supplier_orders=orders, again=after.again,
+    )  # fmt: skip

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine.network.asked_again import NOT_AGAIN, AskedAgain
 from engine.network.presale_paths import NO_PRESALES, PresalePaths
 from engine.network.steady import Steady
 from engine.network.supplier_types import SupplierOrders, no_orders
 from engine.plan.types import SolveReport
-from engine.policy.types import F64, Scenarios, Texts
+from engine.policy.types import F64, Options, Scenarios, Texts
 
 UNCOUPLED = SolveReport("uncoupled", 0.0, 0.0, 0.0, {"parts": 0, "rounds": 0, "cuts": 0, "nodes": 0})
 
@@ -44,6 +45,8 @@ class Decision:
     fresh
         Units without the older plan: what is decided, but for what was kept as that plan meant it, shape (m,); None
         where there is no such plan.
+    again
+        What takes the place of ``later`` in targets and expected service.
     """
 
     units: F64
@@ -58,6 +61,11 @@ class Decision:
     presales: PresalePaths = NO_PRESALES
     supplier_orders: SupplierOrders = field(default_factory=no_orders)
     fresh: F64 | None = None
+    again: AskedAgain = NOT_AGAIN
+
+    def for_targets(self, options: Options) -> Scenarios:
+        """Return ``demand`` with what feeders cannot give asked for again."""
+        return self.again.into(self.demand, options, self.units)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ owed until then.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,6 +20,22 @@ from engine.policy.lots import Lots
 from engine.policy.types import F64, I64, Bools
 
 _SLACK = 1e-6
+_BLOCK_VALUES = 2**21  # values of an array over rows, paths and buckets: 16 MB
+
+
+def blocks(family: I64, values_per_row: int) -> Iterator[I64]:
+    """Return row numbers in blocks of whole families, bounded by `_BLOCK_VALUES` unless one family is larger."""
+    order = np.argsort(family, kind="stable")
+    n_rows = len(order)
+    bounds = np.append(np.flatnonzero(np.diff(family[order], prepend=family.min(initial=0) - 1)), n_rows)
+    size = max(1, _BLOCK_VALUES // max(1, values_per_row))
+    start = 0
+    while start < n_rows:
+        end = int(bounds[np.searchsorted(bounds, min(start + size, n_rows), side="right") - 1])
+        if end <= start:
+            end = int(bounds[np.searchsorted(bounds, start, side="right")])
+        yield order[start:end]
+        start = end
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,8 @@ class Feeding:
         Volume of a unit, shape (r,).
     room
         Volume of a trip, by lane.
+    has_all
+        Bucket from which each cell gives all that is asked of it, shape (r, P); None: never.
     """
 
     giver: I64
@@ -44,6 +63,7 @@ class Feeding:
     lane: I64
     volume: F64
     room: F64
+    has_all: I64 | None = None
 
     def without_trips(self) -> Feeding:
         """Return the same with trips that carry everything."""
@@ -79,13 +99,17 @@ class Fed:
         sent, self.sent = self.sent, np.zeros_like(self.sent)
         return sent
 
-    def serve(self, now: tuple[I64, I64], asked: tuple[F64, F64], stock: F64, lots: Lots, held: Held | None) -> F64:
+    def serve(
+        self, now: tuple[I64, I64], bucket: int, asked: tuple[F64, F64], stock: F64, lots: Lots, held: Held | None
+    ) -> F64:
         """Return what is granted of orders of one day, and book it.
 
         Parameters
         ----------
         now
             Rows that order, and their steps.
+        bucket
+            The bucket of the day.
         asked
             What they ask for afresh, and held to an older plan, shape (rows, P).
         stock
@@ -102,7 +126,7 @@ class Fed:
             return units
         fed = rows[place]
         own = Lots(lots.size[fed], lots.least[fed], lots.most[fed])
-        shares = _Shares(own, self._limits(fed, stock))
+        shares = _Shares(own, self._limits(fed, bucket, stock))
         if held is None:
             wanted = units[place]
             granted = shares.granted(wanted)
@@ -116,7 +140,7 @@ class Fed:
         served[place] = granted
         return served
 
-    def _limits(self, fed: I64, stock: F64) -> tuple[_Limit, ...]:
+    def _limits(self, fed: I64, bucket: int, stock: F64) -> tuple[_Limit, ...]:
         """Return the limits of receivers on one day: trips, then givers."""
         feeding = self.feeding
         carried = np.flatnonzero(feeding.lane[fed] >= 0)
@@ -125,6 +149,8 @@ class Fed:
         givers, giver = np.unique(feeding.giver[fed], return_inverse=True)
         step = feeding.step[givers, None]
         there = np.floor(np.maximum(stock[givers] - self.sent[givers], 0.0) / step + 1e-9) * step
+        if feeding.has_all is not None:
+            there = np.where(bucket >= feeding.has_all[givers], np.inf, there)
         return (
             _Limit(carried, feeding.volume[fed[carried]], lane.reshape(-1), room),
             _Limit(np.arange(len(fed)), np.ones(len(fed)), giver.reshape(-1), there),

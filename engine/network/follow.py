@@ -218,16 +218,16 @@ def follow(
             if held is not None:
                 units = _as_meant(later, (at, step), position, fresh, held)
             if fed is not None:
-                units = fed.serve((at, step), (fresh, units), stock + pipeline[t], later.lots, held)
+                units = fed.serve((at, step), t, (fresh, units), stock + pipeline[t], later.lots, held)
             ordered[at, :, step] = units
             pipeline[later.arrival[at, step], at] += units
-        owed = np.minimum(stock, 0.0)
-        stock = stock + pipeline[t] - paths[:, :, t]
+        there = stock + pipeline[t]
+        stock = there - paths[:, :, t]
         if fed is not None:
             stock -= fed.leaving()
         if not rule.backordered:
             # What was owed at the start stays owed until receipts cover it; new shortage is lost.
-            stock = np.maximum(stock, np.minimum(owed + pipeline[t], 0.0))
+            stock = np.maximum(stock, np.minimum(there, 0.0))
         on_hand[:, :, t] = np.maximum(stock, 0.0)
     return Followed(ordered, on_hand)
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from engine.network.ahead import arriving_today, blocks, families, feeders, joined_by_trips, look_ahead, walk_of
+from engine.network.ahead import arriving_today, families, feeders, joined_by_trips, look_ahead, walk_of
 from engine.network.decision import Decision
+from engine.network.feeding import blocks
 from engine.network.follow import follow
 from engine.network.steady import Steady
 from engine.network.types import Network

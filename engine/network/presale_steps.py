@@ -46,7 +46,8 @@ def still_waiting(network: Network, demand: TierDemand, rule: StockRule, units: 
         paths[presales.cell[rows]] = np.maximum(paths[presales.cell[rows]] + change, 0.0)
         return replace(scenarios, paths=paths)
 
-    return Waits(replace(demand, own=shifted(demand.own), later=shifted(demand.later)), found, moved)
+    again = demand.again.shifted(presales.cell[rows], change)
+    return Waits(replace(demand, own=shifted(demand.own), later=shifted(demand.later), again=again), found, moved)
 
 
 def for_presales(

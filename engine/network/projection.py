@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from engine.forecast.summary import quantile_column
-from engine.network.ahead import arriving_today, blocks, families, feeders, look_ahead, mean_demand, sent_today, walk_of
+from engine.network.ahead import arriving_today, families, feeders, look_ahead, mean_demand, sent_today, walk_of
 from engine.network.decision import Decision
+from engine.network.feeding import blocks
 from engine.network.follow import Followed, LaterOrders, follow
 from engine.network.types import Network
 from engine.plan.tables import plan_table

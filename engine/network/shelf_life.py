@@ -54,7 +54,7 @@ def sells_within(network: Network, scenarios: Scenarios, rows: I64, days: F64, r
     later = np.where(some.end_bucket < horizon, 0.0, daily_demand(some, paths, rule))
     start = edges[np.minimum(options.arrival[rows], horizon)]
     demand = demand_by(start + days, edges, so_far, later) - demand_by(start, edges, so_far, later)
-    part = Scenarios(scenarios.paths, scenarios.arrival[rows], scenarios.next_arrival[rows])
+    part = replace(scenarios, arrival=scenarios.arrival[rows], next_arrival=scenarios.next_arrival[rows])
     landing, _ = landing_and_need(cells, options.take(rows), part, rule)
     units: F64 = np.maximum(demand - np.maximum(landing, 0.0).mean(axis=1), 0.0)
     return units

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -131,7 +131,7 @@ def _room(cells: Cells, network: Network, scenarios: Scenarios, option: I64, rul
     room = limit.copy()
     if len(capped):
         rows = option[capped]
-        part = Scenarios(scenarios.paths, scenarios.arrival[rows], scenarios.next_arrival[rows])
+        part = replace(scenarios, arrival=scenarios.arrival[rows], next_arrival=scenarios.next_arrival[rows])
         landing, _ = landing_and_need(cells, network.options.take(rows), part, rule)
         room[capped] = np.maximum(limit[capped] - np.maximum(landing, 0.0).mean(axis=1), 0.0)
     return room

@@ -3,7 +3,9 @@
 Cells are worked through from the leaves up. Each cell that a lane feeds follows its own policy along its own paths
 (`engine.network.follow`); what it orders on its later order days is demand at its feeder in the bucket of that day,
 scenario by scenario. Today's order is kept apart: it is a decision, which the coupled solve takes. What that
-decision does not grant today is asked for later, so later orders are followed anew from it (`demand_after`).
+decision does not grant today is asked for later, so later orders are followed anew from it (`demand_after`). What a
+feeder cannot give before its own next delivery is asked for again (`engine.network.asked_again`): service and cover
+targets, and the service that is expected, count it so.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.network.asked_again import NOT_AGAIN, AskedAgain, add_orders, sold_and_given
 from engine.network.follow import follow, later_orders
 from engine.network.links import chain_depth
 from engine.network.types import Network
@@ -34,15 +37,23 @@ class TierDemand:
     first
         What today's options bring: what each fed cell, left to itself, orders today, or what is decided; units,
         shape (m,).
+    again
+        What takes the place of ``later`` where feeders run short before their next delivery.
     """
 
     own: Scenarios
     later: Scenarios
     first: F64
+    again: AskedAgain = NOT_AGAIN
 
     def all_orders(self, options: Options) -> Scenarios:
-        """Return the scenarios with today's orders of fed cells as demand at their feeders."""
+        """Return the scenarios with today's orders of fed cells as demand at their feeders, served in full."""
         return with_sends(self.later, options, self.first)
+
+    def for_targets(self, options: Options, units: F64 | None = None) -> Scenarios:
+        """Return the same with what feeders cannot give asked again, ``units`` (m,) being sent instead of ``first``."""
+        sent = self.first if units is None else units
+        return self.again.into(with_sends(self.later, options, sent), options, sent)
 
 
 def tier_demand(network: Network, scenarios: Scenarios, rule: StockRule) -> TierDemand:
@@ -54,42 +65,43 @@ def tier_demand(network: Network, scenarios: Scenarios, rule: StockRule) -> Tier
         return TierDemand(scenarios, scenarios, first)
     depth = depths(network)
     later = replace(scenarios, paths=scenarios.paths.copy())
+    found = TierDemand(scenarios, later, first, replace(NOT_AGAIN, owed=_owed(network, scenarios, rule)))
     for level in range(1, int(depth.max()) + 1):
         fed = feeds & (depth[options.origin_cell] == level)
-        now = with_sends(later, options, first)
-        targets = stock_targets(network.cells, replace(options, primary=fed), now, rule)
+        targets = stock_targets(network.cells, replace(options, primary=fed), found.for_targets(options), rule)
         first[targets.option] = targets.order_units
-        _add_later_orders(network, targets, np.arange(len(targets.option)), (later, first), rule)
-    return TierDemand(scenarios, later, first)
+        found = _with_later_orders(network, targets, np.arange(len(targets.option)), found, rule)
+    return found
 
 
 def demand_after(network: Network, demand: TierDemand, targets: Targets, units: F64, rule: StockRule) -> TierDemand:
     """Return the demand where today's options bring ``units`` (m,) instead of ``demand.first``."""
-    later = demand.later
+    found = replace(demand, first=units)
     for level in range(1, int(depths(network).max(initial=0)) + 1):
-        later = later_at(network, demand, later, targets, (units, level), rule)
-    return TierDemand(demand.own, later, units)
+        found = later_at(network, demand, found, targets, level, rule)
+    return found
 
 
 def later_at(
-    network: Network, demand: TierDemand, later: Scenarios, targets: Targets, given: tuple[F64, int], rule: StockRule
-) -> Scenarios:
-    """Return later demand with that of the feeders at one level followed anew from what today's options bring.
+    network: Network, demand: TierDemand, so_far: TierDemand, targets: Targets, level: int, rule: StockRule
+) -> TierDemand:
+    """Return demand with that of the feeders at one level followed anew from what today's options bring.
 
     Parameters
     ----------
     network, targets
         Cells and options, and the levels of all primary options.
     demand
-        Demand given ``demand.first``; feeders whose receivers stand as they do there keep theirs.
-    later
-        Later demand as it stands so far: levels are called in rising order, each with what the one before returned.
-    given
-        Units of today's options (m,), and the level: how many primary lanes lie below a feeder.
+        Demand given ``demand.first``; feeders that stand as they do there, with their receivers, keep theirs.
+    so_far
+        Demand as it stands so far, and what today's options bring: levels are called in rising order, each with what
+        the one before returned.
+    level
+        How many primary lanes lie below a feeder.
     rule
         What becomes of unmet demand.
     """
-    units, level = given
+    units, later = so_far.first, so_far.later
     options = network.options
     feeds = options.primary & (options.origin_cell >= 0)
     feeds &= depths(network)[options.origin_cell] == level
@@ -97,15 +109,21 @@ def later_at(
     moved = np.flatnonzero(units != demand.first)
     changed[options.cell[moved]] = True
     changed[options.origin_cell[moved][options.origin_cell[moved] >= 0]] = True
-    feeders = np.unique(options.origin_cell[feeds & changed[options.cell]])
+    stirred = feeds & changed[options.cell]
+    if demand.again.owed is not None:
+        # What a feeder has for its receivers before its own order lands.
+        helped = moved[~options.primary[moved]]
+        stirred |= feeds & np.isin(
+            options.origin_cell, np.concatenate([options.cell[helped], options.origin_cell[moved]])
+        )
+    feeders = np.unique(options.origin_cell[stirred])
     if not len(feeders):
-        return later
+        return so_far
     paths = later.paths.copy()
     paths[feeders] = demand.own.paths[feeders]
     rows = np.flatnonzero((feeds & np.isin(options.origin_cell, feeders))[targets.option])
-    later = replace(later, paths=paths)
-    _add_later_orders(network, targets, rows, (later, units), rule)
-    return later
+    found = replace(so_far, later=replace(later, paths=paths), again=so_far.again.without(feeders))
+    return _with_later_orders(network, targets, rows, found, rule)
 
 
 def differs(one: Scenarios, other: Scenarios) -> Bools:
@@ -144,22 +162,31 @@ def with_arrivals(cells: Cells, options: Options, units: F64) -> Cells:
     return replace(cells, arrivals=arrivals)
 
 
-def _add_later_orders(
-    network: Network, targets: Targets, rows: I64, given: tuple[Scenarios, F64], rule: StockRule
-) -> None:
-    """Add to the paths of ``given[0]`` what the targets' ``rows`` order later if today's options bring ``given[1]``."""
-    demand, units = given
-    options, paths = network.options, demand.paths
-    now = with_sends(demand, options, units).paths
-    stock = with_arrivals(network.cells, options, units)
-    mean = now.mean(axis=1, dtype=np.float64)
+def _owed(network: Network, own: Scenarios, rule: StockRule) -> Bools | None:
+    """Return the feeders without customers of their own; None where their receivers need not ask again."""
+    if rule.objective == "cost" or rule.backordered:
+        return None
+    owed = np.zeros(network.cells.n_cells, dtype=bool)
+    owed[network.options.origin_cell[network.options.primary & (network.options.origin_cell >= 0)]] = True
+    owed[owed] = ~(own.paths[owed] > 0).any(axis=(1, 2))
+    return owed
+
+
+def _with_later_orders(
+    network: Network, targets: Targets, rows: I64, demand: TierDemand, rule: StockRule
+) -> TierDemand:
+    """Return demand with what the targets' ``rows``, all of their feeders, order later; ``later`` is written to."""
+    options, paths, units = network.options, demand.later.paths, demand.first
+    full = with_sends(demand.later, options, units)
+    now = demand.again.into(full, options, units)
+    stock = with_arrivals(network.cells, options, units).arrivals
+    mean = full.paths.mean(axis=1, dtype=np.float64)
     for start in range(0, len(rows), _BLOCK_ROWS):
         block = rows[start : start + _BLOCK_ROWS]
-        option = targets.option[block]
-        cell, feeder = options.cell[option], options.origin_cell[option]
+        cell, feeder = options.cell[targets.option[block]], options.origin_cell[targets.option[block]]
         later = later_orders(network, targets, block, mean)
-        ordered = follow(network, later, now[cell], stock.arrivals[cell], rule).ordered
-        for step in range(later.n_steps):
-            inside = np.flatnonzero(later.bucket[:, step] < paths.shape[2])
-            for row in inside.tolist():
-                paths[feeder[row], :, later.bucket[row, step]] += ordered[row, :, step].astype(np.float32)
+        add_orders(paths, feeder, later, follow(network, later, now.paths[cell], stock[cell], rule).ordered)
+    if demand.again.owed is None:
+        return demand
+    short = sold_and_given(network, targets, rows, (demand.own, demand.later, now), (units, stock, mean), rule)
+    return replace(demand, again=demand.again.beside(*short))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from engine.network.tiers import with_arrivals
 from engine.network.types import Network
 from engine.policy.cost import own_horizon
 from engine.policy.service import expected_service
-from engine.policy.types import Scenarios, StockRule
+from engine.policy.types import StockRule
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def kept_today(network: Network, decision: Decision, rule: StockRule) -> Kept:
     everything = np.arange(options.n_options)
     horizon = own_horizon(cells, options, decision.later, rule)
     cost = SampleCost(cells, options, decision.later, horizon, rule, everything)
-    demand = decision.demand
-    part = Scenarios(demand.paths, demand.arrival[rows], demand.next_arrival[rows])
+    demand = decision.for_targets(options)
+    part = replace(demand, arrival=demand.arrival[rows], next_arrival=demand.next_arrival[rows])
     helped = with_arrivals(cells, options, np.where(options.primary, 0.0, decision.units))
     measure = 1 if rule.objective == "fill_rate" else 0
     as_kept, afresh = (

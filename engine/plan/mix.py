@@ -160,7 +160,7 @@ def part_curves(work: MixWork) -> MixCurves:
     rule = stock_rule(network, work.part.config)
     scenarios, _, _ = draw(work.part, rule)
     takes_part = _seated(network) & (worth.weight > 0)
-    every = tier_demand(network, scenarios, rule).all_orders(network.options)
+    every = tier_demand(network, scenarios, rule).for_targets(network.options)
     # Perishables are promised no more than may be ordered of them.
     options = within_shelf_life(network, every, rule)[0].options
     rows = np.flatnonzero(options.primary & takes_part[options.cell])

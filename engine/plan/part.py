@@ -117,7 +117,7 @@ def plan_part(work: PartWork) -> PartResult:
     rule = stock_rule(network, config)
     scenarios, own, presales = draw(work, rule)
     demand = tier_demand(network, scenarios, rule)
-    every = demand.all_orders(network.options)
+    every = demand.for_targets(network.options)
     today, perishable, notes = within_shelf_life(network, every, rule)
     targets = stock_targets(today.cells, today.options, every, rule)
     expires = perishable[targets.option] & (targets.binding == "maximum")

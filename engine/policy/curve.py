@@ -88,14 +88,17 @@ def landing_and_need(cells: Cells, options: Options, scenarios: Scenarios, rule:
     """
     landing = np.empty((options.n_options, scenarios.n_paths))
     need = np.empty_like(landing)
-    for rows in option_blocks(scenarios, np.arange(options.n_options)):
-        needs = path_needs(cells, options.cell[rows], scenarios, rows, rule)
+    owed = scenarios.owes(options.cell)
+    for rows in option_blocks(scenarios, np.arange(options.n_options), owed):
+        needs = path_needs(cells, options.cell[rows], scenarios, rows, rule.where(bool(owed[rows[0]])))
         landing[rows] = needs.landing
         need[rows] = needs.peak - needs.base
     return landing, need
 
 
-def option_blocks(scenarios: Scenarios, rows: I64, apart: Bools | None = None, n_copies: int = 1) -> Iterator[I64]:
+def option_blocks(
+    scenarios: Scenarios, rows: I64, apart: Bools | I64 | None = None, n_copies: int = 1
+) -> Iterator[I64]:
     """Yield the option rows in blocks that share one interval, or whose intervals vary by path.
 
     Parameters
@@ -103,7 +106,7 @@ def option_blocks(scenarios: Scenarios, rows: I64, apart: Bools | None = None, n
     rows
         Options, ascending.
     apart
-        Rows that shall not share a block with the others, shape of ``rows``.
+        Kind of each row below 4, shape of ``rows``: those of one kind share blocks with no others.
     n_copies
         Work arrays of a block's size that the caller keeps at once, to bound memory.
     """
@@ -113,7 +116,7 @@ def option_blocks(scenarios: Scenarios, rows: I64, apart: Bools | None = None, n
     if not scenarios.fixed:
         kind = np.where(_is_fixed(scenarios.arrival, rows) & _is_fixed(scenarios.next_arrival, rows), kind, -1)
     if apart is not None:
-        kind = 2 * kind + apart
+        kind = 4 * kind + apart
     order = np.argsort(kind, kind="stable")
     cuts = np.flatnonzero(np.diff(kind[order])) + 1
     for group in np.split(order, cuts):

@@ -69,6 +69,9 @@ class OrderCurves:
     days_per_bucket
         1 for days, 7 for weeks.
 
+    owed
+        Whether unmet demand stays asked for, whatever ``unmet`` says of others', shape (n,).
+
     All other fields are those of `Cells`, `Options` and `StockRule`.
     """
 
@@ -101,6 +104,7 @@ class OrderCurves:
     backorder_cost: F64
     salvage_value: F64
     end_bucket: I64
+    owed: Bools
     cover_units: F64
     daily_demand: F64
     objective: Objective
@@ -175,7 +179,7 @@ def build_curves(cells: Cells, options: Options, scenarios: Scenarios, rule: Sto
         min_units=links.min_units, multiple=links.multiple, max_units=links.max_units,
         unit_cost=here.unit_cost, price=links.unit_cost, holding_cost=here.holding_cost,
         shortage_cost=here.shortage_cost, backorder_cost=here.backorder_cost, salvage_value=here.salvage_value,
-        end_bucket=here.end_bucket, cover_units=beyond.cover_units[links.cell],
+        end_bucket=here.end_bucket, owed=scenarios.owes(links.cell), cover_units=beyond.cover_units[links.cell],
         daily_demand=beyond.daily_demand[links.cell],
         objective=rule.objective, unmet=rule.unmet, horizon=scenarios.horizon, days_per_bucket=int(lengths[0]),
     )  # fmt: skip
@@ -229,6 +233,8 @@ def from_arrays(arrays: dict[str, npt.NDArray[np.generic]]) -> OrderCurves:
         name: value.astype(object) if value.dtype.kind == "U" else value for name, value in arrays.items()
     }
     values |= {name: arrays[name][0].item() for name in _SHARED}
+    # Plans made before the field took what no one serves as lost everywhere.
+    values.setdefault("owed", np.zeros(len(values["item_id"]), dtype=bool))
     return OrderCurves(**values)
 
 
@@ -286,6 +292,7 @@ def _world(curves: OrderCurves, position: Position) -> tuple[Cells, Options, Sce
         curves.demand.astype(np.float32),
         np.broadcast_to(curves.arrival.astype(np.int32), (n, n_paths)),
         np.broadcast_to(curves.next_arrival.astype(np.int32), (n, n_paths)),
+        curves.owed,
     )
     rule = StockRule(curves.objective, curves.unmet, np.full(curves.horizon, curves.days_per_bucket))
     return cells, options, scenarios, rule, Outlook(curves.daily_demand, curves.cover_units)

@@ -61,8 +61,10 @@ def expected_service(
 ) -> tuple[F64, F64]:
     """Return expected cycle service and fill rate, each (m,), if each option alone brought ``units`` (m,)."""
     cycle, fill = np.empty(options.n_options), np.empty(options.n_options)
-    for rows in option_blocks(scenarios, np.arange(options.n_options)):
-        cycle[rows], fill[rows] = _service_of_rows(cells, options.cell[rows], scenarios, rows, rule, units)
+    owed = scenarios.owes(options.cell)
+    for rows in option_blocks(scenarios, np.arange(options.n_options), owed):
+        here = rule.where(bool(owed[rows[0]]))
+        cycle[rows], fill[rows] = _service_of_rows(cells, options.cell[rows], scenarios, rows, here, units)
     return cycle, fill
 
 

@@ -33,6 +33,7 @@ def stock_targets(cells: Cells, options: Options, scenarios: Scenarios, rule: St
 
     - Objective: least expected cost (`engine.policy.interval_cost`), or the least stock that meets the target
       (`engine.policy.aims`).
+    - Unmet demand counts as the rule says, and as still asked for at the cells that ``scenarios.owed`` names.
     - Units owed since before ``as_of`` are covered in any case, except under the cost objective, which weighs them.
     - ``min_stock``: mean stock just before the next arrival is at least this.
     - Lots (`engine.policy.lots`): the quantity is raised to the next feasible one, so it still meets its target; the
@@ -63,10 +64,11 @@ def targets_with(cells: Cells, options: Options, scenarios: Scenarios, rule: Sto
     n_copies = segment_copies(scenarios, primary) if rule.objective == "cost" else 1
     # What is owed takes a second pass, so those rows are kept together.
     owing = cells.net[options.cell[primary]] < 0
+    asked = scenarios.owes(options.cell)
     no_inbound = replace(cells, arrivals=np.broadcast_to(0.0, cells.arrivals.shape))
-    for rows in option_blocks(scenarios, primary, owing, n_copies):
-        here = place[rows]
-        numbers[:, here], binding[here] = _solve(Block(cells, options, scenarios, rule, beyond, rows), no_inbound)
+    for rows in option_blocks(scenarios, primary, owing + 2 * asked[primary], n_copies):
+        here, its = place[rows], rule.where(bool(asked[rows[0]]))
+        numbers[:, here], binding[here] = _solve(Block(cells, options, scenarios, its, beyond, rows), no_inbound)
     return Targets(option=primary, binding=binding, **dict(zip(_NUMBERS, numbers, strict=True)))
 
 

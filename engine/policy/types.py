@@ -190,11 +190,15 @@ class Scenarios:
         First bucket served by the order at t1 and by the one at t2 on each path, shape (m, n_paths), integer;
         row j belongs to row j of `Options` (`engine.policy.lead_times.arrival_buckets` makes them). A bucket at or
         beyond the horizon means: not within it.
+    owed
+        Cells whose unmet demand stays asked for, whatever the rule says of others', shape (n,); None: none. Targets
+        and expected service heed it, cost does not.
     """
 
     paths: F32
     arrival: I32
     next_arrival: I32
+    owed: Bools | None = None
 
     def __post_init__(self) -> None:
         if self.paths.ndim != 3:
@@ -215,6 +219,10 @@ class Scenarios:
     def fixed(self) -> bool:
         """Whether both arrival arrays are views of one column."""
         return self.arrival.strides[1] == self.next_arrival.strides[1] == 0
+
+    def owes(self, cells: I64) -> Bools:
+        """Return whether what cells cannot serve stays asked for, in the shape of ``cells``."""
+        return np.zeros(cells.shape, dtype=bool) if self.owed is None else self.owed[cells]
 
     @property
     def n_paths(self) -> int:
@@ -253,6 +261,10 @@ class StockRule:
     @property
     def backordered(self) -> bool:
         return self.unmet == "backordered"
+
+    def where(self, owed: bool) -> StockRule:
+        """Return the rule of cells whose unmet demand stays asked for, or of the others."""
+        return replace(self, unmet="backordered") if owed else self
 
 
 @dataclass(frozen=True)

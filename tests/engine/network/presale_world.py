@@ -94,7 +94,7 @@ class Decided:
         paths[presales.cell] += late.units - presales.units
         presales = late
         demand = tier_demand(self.network, scenarios, self.rule)
-        targets = stock_targets(cells, self.network.options, demand.all_orders(self.network.options), self.rule)
+        targets = stock_targets(cells, self.network.options, demand.for_targets(self.network.options), self.rule)
         conditions = Conditions(presales)
         self.decision = solve_network(self.network, demand, self.rule, targets, NetworkParams(), conditions)
 

@@ -79,6 +79,6 @@ def decide(network, scenarios, objective="cost", unmet="lost", ahead=0):
     """Return the decision and each cell's own targets."""
     rule = StockRule(objective, unmet, network.calendar.days[network.calendar.n_history :])
     demand = tier_demand(network, scenarios, rule)
-    targets = stock_targets(network.cells, network.options, demand.all_orders(network.options), rule)
+    targets = stock_targets(network.cells, network.options, demand.for_targets(network.options), rule)
     params = replace(NetworkParams(), max_periods_ahead=ahead)
     return solve_network(network, demand, rule, targets, params), targets, rule

@@ -119,7 +119,7 @@ def decided_and_least(seed, lead_days, central):
     scenarios = Scenarios(paths, *arrival_buckets(options, network.cells, network.calendar, 5, Streams(seed)))
     rule = StockRule("cost", "lost", np.ones(network.horizon, dtype=np.int64))
     demand = tier_demand(network, scenarios, rule)
-    targets = stock_targets(network.cells, options, demand.all_orders(options), rule)
+    targets = stock_targets(network.cells, options, demand.for_targets(options), rule)
     units = solve_network(network, demand, rule, targets, NetworkParams(relative_gap=1e-7)).units
     mean = with_sends(demand.later, options, units).paths.mean(axis=1, dtype=np.float64)
     later = later_orders(network, targets, np.flatnonzero(options.origin_cell[targets.option] == CENTRAL), mean)

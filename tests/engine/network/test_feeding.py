@@ -62,9 +62,10 @@ def test_what_a_centre_cannot_send_is_shared_and_asked_for_again():
     assert [planned["A", "R1", 7], planned["A", "R2", 7]] == [16.0, 24.0]
     assert [planned["A", "R1", 14], planned["A", "R2", 14]] == [36.0, 54.0]
     # On days 14 and 15 there is none to sell; of 36 and 54 that land on day 16, 16 and 24 are left on day 21. So 20 and
-    # 30 are asked for, three fifths of which are there: the 30 that the centre ordered on day 7.
-    assert planned["A", "C", 7] == 30.0
-    assert [planned["A", "R1", 21], planned["A", "R2", 21]] == [12.0, 18.0]
+    # 30 are asked for, which the centre has: on day 7 its 130 lacked 70 of the 200 that are asked for by day 21 where
+    # all is served.
+    assert planned["A", "C", 7] == 70.0
+    assert [planned["A", "R1", 21], planned["A", "R2", 21]] == [20.0, 30.0]
     # The centre's stock is what came less what was sent: day 7 takes all of it, day 14 all of the 90.
     rule = rule_of(network)
     rows = projection_rows(network, decision, targets, rule, np.array([0]))

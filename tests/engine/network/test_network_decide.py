@@ -67,7 +67,7 @@ def decide(network, objective, rate=1.5, seed=0, n_paths=20, unmet="lost"):
     first, second = arrival_buckets(network.options, network.cells, network.calendar, n_paths, Streams(0))
     rule = StockRule(objective, unmet, network.calendar.days[network.calendar.n_history :])
     demand = tier_demand(network, Scenarios(paths, first, second), rule)
-    targets = stock_targets(network.cells, network.options, demand.all_orders(network.options), rule)
+    targets = stock_targets(network.cells, network.options, demand.for_targets(network.options), rule)
     return paths, demand, targets, solve_network(network, demand, rule, targets, NetworkParams())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from engine.config import PlanConfig
 from engine.demand.calendar import Calendar
-from engine.network import ahead
+from engine.network import feeding
 from engine.network.build import build_network
 from engine.network.decision import UNCOUPLED, Decision
 from engine.network.parts import network_parts
@@ -60,7 +60,7 @@ def scenarios_of(network, paths):
 def decide(network, paths, rule, units=None):
     """Return targets and the decision that takes each cell's own order, or the given units."""
     demand = tier_demand(network, scenarios_of(network, paths), rule)
-    targets = stock_targets(network.cells, network.options, demand.all_orders(network.options), rule)
+    targets = stock_targets(network.cells, network.options, demand.for_targets(network.options), rule)
     if units is None:
         units = np.zeros(network.options.n_options)
         units[targets.option] = targets.order_units
@@ -268,7 +268,7 @@ def test_blocks_do_not_show(monkeypatch, values):
     every = np.arange(network.cells.n_cells)
     whole = planned_lines("test", network, decision, targets, rule)
     projected = projection_rows(network, decision, targets, rule, every)
-    monkeypatch.setattr(ahead, "_BLOCK_VALUES", values)
+    monkeypatch.setattr(feeding, "_BLOCK_VALUES", values)
     pd.testing.assert_frame_equal(planned_lines("test", network, decision, targets, rule), whole, check_exact=True)
     again = projection_rows(network, decision, targets, rule, every[::-1])
     pd.testing.assert_frame_equal(again, projected, check_exact=True)

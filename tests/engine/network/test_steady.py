@@ -43,7 +43,7 @@ def meant_of(network, *lines, known_days=1000):
 def solved(network, scenarios, objective="cycle_service", steady=None):
     rule = rule_of(network, objective)
     demand = tier_demand(network, scenarios, rule)
-    targets = stock_targets(network.cells, network.options, demand.all_orders(network.options), rule)
+    targets = stock_targets(network.cells, network.options, demand.for_targets(network.options), rule)
     params, conditions = NetworkParams(max_periods_ahead=0), Conditions(steady=steady)
     return targets, solve_network(network, demand, rule, targets, params, conditions)
 

@@ -18,7 +18,7 @@ def decided(curbed=None):
     network = world(objective="cycle_service", n_items=2, terms={"min_order_value": 100.0})
     rule = StockRule("cycle_service", "lost", network.calendar.days[network.calendar.n_history :])
     demand = tier_demand(network, scenarios_of(network, [4.0, 4.0]), rule)
-    targets = stock_targets(network.cells, network.options, demand.all_orders(network.options), rule)
+    targets = stock_targets(network.cells, network.options, demand.for_targets(network.options), rule)
     return solve_network(network, demand, rule, targets, NetworkParams(), Conditions(curbed=curbed))
 
 
