@@ -5,8 +5,9 @@ loss is the pinball loss of demand summed over each series' protection interval,
 a segment and the cutoffs; a series counts at the cutoffs at which it was neither new nor odd. A baseline is always in
 the race and holds the place until a challenger, in the order given, beats the holder by the margin. A segment follows
 the winner over all series, unless its own winner is surely better there (`models.contest`). Those chosen are then
-fitted to everything. A series that sells too seldom goes to the baseline; a new one to the first candidate that says of
-itself that it can start cold and did not fail, else to the baseline. Series unknown at the fit go there too, if that
+fitted to everything. A short history has fewer cutoffs, and candidates that it is too short for are not raced
+(`models.race_start`). A series that sells too seldom goes to the baseline; a new one to the first candidate that says
+of itself that it can start cold and did not fail, else to the baseline. Series unknown at the fit go there too, if that
 candidate was fitted, for any series.
 """
 
@@ -30,6 +31,7 @@ from engine.forecast.streams import Streams
 from engine.forecast.types import Fitted, FittedState, Forecaster, SamplePaths
 from engine.messages import Message
 from models.contest import Scores, choose, only, score_table, stacked, table_of
+from models.race_start import STAND_IN, failed, start_race
 from models.seasonal_naive import SeasonalNaive
 from models.segments import Segments, segment
 from models.value_added import class_rows
@@ -92,7 +94,7 @@ class BestOf:
         segments = segment(ordered)
         baseline = self.candidates[0]
         race = self._race(ordered, segments)
-        cold = (c.name for c in self.candidates if getattr(c, "cold_start", False) and c.name in race.scores)
+        cold = (c.name for c in self.candidates if getattr(c, "cold_start", False) and c.name in race.sound)
         newcomer = next(cold, baseline.name)
         served = {**race.chosen, "new": newcomer}
         wished = np.array([served.get(name, baseline.name) for name in segments.name], dtype=object)
@@ -118,7 +120,7 @@ class BestOf:
         baseline, model = self.candidates[0], model.copy()
         fitted: dict[str, Fitted] = {}
         notes: tuple[Message, ...] = ()
-        wanted = [c for c in self.candidates if c is baseline or (model == c.name).any()]
+        wanted = [c for c in self._makers() if c is baseline or (model == c.name).any()]
         for number, candidate in enumerate(wanted):
             self.run.step("fit", number, len(wanted))
             if candidate is baseline:
@@ -129,13 +131,13 @@ class BestOf:
             except Cancelled:
                 raise
             except Exception as error:  # noqa: BLE001 - a candidate that fails is listed and its series fall back
-                notes += (_failed(candidate, error, "fit"),)
+                notes += (failed(candidate.name, error, "fit"),)
                 model[model == candidate.name] = baseline.name
         self.run.step("fit", len(wanted), len(wanted))
         return fitted, model, notes
 
     def from_state(self, state: FittedState) -> Chosen:
-        makers = {candidate.name: candidate for candidate in self.candidates}
+        makers = {candidate.name: candidate for candidate in self._makers()}
         names = json.loads(state.text["models"])
         unknown = [name for name in names if name not in makers]
         if unknown:
@@ -145,41 +147,46 @@ class BestOf:
         table = table_of(json.loads(state.text["backtest"]))
         return Chosen(state.text["newcomer"], fitted, model_by_key, table)
 
+    def _makers(self) -> tuple[Forecaster, ...]:
+        """Return the candidates, and the stand-in if it is none of them."""
+        is_one = any(candidate.name == STAND_IN.name for candidate in self.candidates)
+        return (*self.candidates, *(() if is_one else (STAND_IN,)))
+
     def _race(self, panel: DemandPanel, segments: Segments) -> _Race:
         horizon = int(panel.interval[:, 1].max()) if panel.n_series else 0
         backs = cutoffs(panel, self.params.n_cutoffs, horizon)
         if not len(backs) or not segments.chosen_for.any():
             note = Message("backtest-too-short", {"n_buckets": panel.calendar.n_history, "horizon": horizon})
-            return _Race({}, {}, (note,))
-        raced = tuple(segment(panel.cut(int(back))).chosen_for for back in backs)
+            return _Race({}, {}, frozenset(), (note,))
+        start = start_race(self.candidates, panel, backs, self.run)
+        raced = tuple(segment(panel.cut(int(back))).chosen_for for back in start.backs)
         scores: dict[str, Scores] = {}
-        notes: tuple[Message, ...] = ()
-        for number, candidate in enumerate(self.candidates):
-            self.run.step("backtest", number, len(self.candidates))
+        notes = start.notes
+        for number, (name, fitted) in enumerate(start.fitted.items()):
+            self.run.step("backtest", number, len(start.fitted))
             try:
-                found = self._score(candidate, panel, backs, horizon)
-                scores[candidate.name] = Scores(tuple(map(only, found, raced)))
+                found = self._score(name, fitted, panel, start.backs, horizon)
+                scores[name] = Scores(tuple(map(only, found, raced)))
             except Cancelled:
                 raise
             except Exception as error:
-                if candidate is self.candidates[0]:
+                if name == self.candidates[0].name:
                     raise
-                notes += (_failed(candidate, error, "backtest"),)
-        self.run.step("backtest", len(self.candidates), len(self.candidates))
-        return _Race(scores, choose(scores, segments, self.params.margin), notes)
+                notes += (failed(name, error, "backtest"),)
+        self.run.step("backtest", len(start.fitted), len(start.fitted))
+        sound = frozenset((*scores, *start.untried))
+        return _Race(scores, choose(scores, segments, self.params.margin), sound, notes)
 
     def _score(
-        self, candidate: Forecaster, panel: DemandPanel, backs: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-        horizon: int,
-    ) -> list[IntervalScores]:  # fmt: skip
+        self, name: str, fitted: Fitted, panel: DemandPanel, backs: npt.NDArray[np.int64], horizon: int
+    ) -> list[IntervalScores]:
         """Return the scores of a candidate that was fitted at the earliest cutoff, at every cutoff."""
-        fitted = candidate.fit(panel.cut(int(backs.max())))
         by_cutoff: list[IntervalScores] = []
         for back in backs:
             past, actuals = panel.cut(int(back)), actuals_after(panel, int(back), horizon)
             parts = []
             for rows in series_blocks(past):
-                self.run.step(f"backtest {candidate.name}", len(by_cutoff), len(backs))
+                self.run.step(f"backtest {name}", len(by_cutoff), len(backs))
                 paths = fitted.sample(past.take(rows), horizon, self.params.n_paths, STREAMS)
                 came = Actuals(actuals.units[rows], actuals.seen[rows])
                 parts.append(self.score(paths, came, past.interval[rows], QUANTILES))
@@ -193,10 +200,11 @@ def _ordered(panel: DemandPanel) -> DemandPanel:
 
 @dataclass(frozen=True)
 class _Race:
-    """Scores by model, the model chosen for each segment, and what is to be told."""
+    """Scores by model, the model chosen for each segment, who could be fitted, and what is to be told."""
 
     scores: Mapping[str, Scores]
     chosen: Mapping[str, str]
+    sound: frozenset[str]
     notes: tuple[Message, ...]
 
 
@@ -266,11 +274,6 @@ def _inner(state: FittedState, name: str) -> FittedState:
 def _by_key(panel: DemandPanel, model: Ids) -> dict[tuple[str, str], str]:
     keys = zip(panel.item_id, panel.location_id, model, strict=True)
     return {(str(item), str(location)): str(name) for item, location, name in keys}
-
-
-def _failed(candidate: Forecaster, error: Exception, stage: str) -> Message:
-    reason = f"{type(error).__name__}: {error}"
-    return Message("candidate-failed", {"model": candidate.name, "stage": stage, "reason": reason})
 
 
 def _left_out(panel: DemandPanel, segments: Segments, model: Ids) -> tuple[Message, ...]:

@@ -96,7 +96,7 @@ class Boosting:
         if before is None or after is None:
             fitted = fit_pooled(panel, thirteen_weeks)
             note = Message("boosting-too-short", {"n_series": panel.n_series, "n_buckets": panel.calendar.n_history})
-            return PooledForecast(thirteen_weeks, fitted.pool, (*fitted.notes, note), {"trees": ""})
+            return PooledForecast(thirteen_weeks, fitted.pool, (*fitted.notes, note), {"trees": ""}, stands_in=True)
         before, after = align(before, after, ordered, origins, length, self.executor)
         pool = ResidualPool.learn(within_reach(errors_at(origins, length, ordered, before, self.executor)))
         effects = after.inputs.effects

@@ -207,7 +207,11 @@ def _values(panel: DemandPanel, column: Column) -> Doubles:
     if column.name not in panel.regressors:
         return np.zeros(panel.calendar.n_buckets)
     values = regressor_values(panel, column.name)
-    return values / column.scale if column.value is None else np.asarray(values == column.value, dtype=np.float64)
+    if column.value is not None:
+        return np.asarray(values == column.value, dtype=np.float64)
+    # Beyond the values that it was learnt at an effect is not known: a festival of which a history caught the last few
+    # hours would grow without bounds with a whole one. A price's is an elasticity, and goes on.
+    return values / column.scale if column.name == PRICE else np.clip(values / column.scale, -1.0, 1.0)
 
 
 def _local_level(units: Doubles, plain: Doubles, bucket: Bucket) -> Doubles:

@@ -232,4 +232,4 @@ def too_short(panel: DemandPanel, name: str, least: int, stand_in: MeanAt = thir
 
 def _standing_in(panel: DemandPanel, notes: tuple[Message, ...], stand_in: MeanAt = thirteen_weeks) -> PooledForecast:
     fitted = fit_pooled(panel, stand_in)
-    return PooledForecast(stand_in, fitted.pool, (*fitted.notes, *notes))
+    return PooledForecast(stand_in, fitted.pool, (*fitted.notes, *notes), stands_in=True)

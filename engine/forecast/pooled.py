@@ -38,12 +38,15 @@ class PooledForecast:
         Its out-of-sample errors.
     text
         What `from_state` of the forecaster needs besides the pool.
+    stands_in
+        True if the history was too short for the forecaster, so that ``mean_at`` is a simpler one's.
     """
 
     mean_at: MeanAt
     pool: ResidualPool
     notes: tuple[Message, ...] = ()
     text: Mapping[str, str] = field(default_factory=dict)
+    stands_in: bool = False
 
     def sample(self, panel: DemandPanel, horizon: int, n_paths: int, streams: Streams) -> SamplePaths:
         """Return paths over the ``horizon`` buckets from the panel's ``as_of`` on; zero where not on offer."""

@@ -222,7 +222,7 @@ def test_progress_is_told_and_a_request_to_stop_is_heard() -> None:
     best(SeasonalNaive(), run=Run(progress=lambda stage, done, total: told.append(f"{stage} {done}/{total}"))).fit(
         PANEL
     )
-    assert told[0] == "backtest 0/1"
+    assert told[0] == "backtest fit 0/1"
     assert told[-1] == "fit 1/1"
     stopping: Callable[[], bool] = iter([False, True, True]).__next__
     with pytest.raises(Cancelled):

@@ -161,3 +161,18 @@ def test_they_survive_being_written_down(panel: DemandPanel, effects: KnownEffec
     again = KnownEffects.from_text(effects.text())
     assert again == effects
     np.testing.assert_array_equal(again(panel), effects(panel))
+
+
+def test_an_effect_learnt_at_a_sliver_of_a_festival_does_not_grow_with_a_whole_one(panel: DemandPanel) -> None:
+    """Weeks: the history caught a fiftieth of the festival, 40 times less than what lies ahead."""
+    weekly = synthetic_panel(n_items=30, n_history=80, n_future=8, bucket="W")
+    festival = np.zeros(88, np.float32)
+    festival[[20, 84]] = [0.02, 0.8]
+    units = np.random.default_rng(3).poisson(np.where(np.arange(80) == 20, 24.0, 20.0), (weekly.n_series, 80))
+    weekly = replace(
+        weekly, units=units.astype(np.float32), available=np.ones(units.shape, np.float32),
+        regressors={"event": festival}, dormant_buckets=0,
+    )  # fmt: skip
+    factor = learn_known_effects(weekly)(weekly)[0]
+    assert factor[20] == pytest.approx(1.2, abs=0.05)
+    assert factor[84] == pytest.approx(factor[20])
