@@ -52,7 +52,9 @@ def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tu
         {name: days.astype("datetime64[ns]") for name, days in dates.items()},
         index=pd.Index(lines.line_id, dtype=object),
     )
-    state = StockState(world.first, on_hand, np.zeros(world.n_cells), Shipments(inbound, arrives))
+    state = StockState(
+        world.first, on_hand, np.zeros(world.n_cells), Shipments(inbound, arrives), presales=world.presale_orders
+    )
     return opening_of(state, book), tuple(notes)
 
 
@@ -90,7 +92,8 @@ def stated_opening(world: World, tables: Tables, seed: int) -> Opening:
     known = ~np.isnat(expires)
     life[known] = np.maximum(world.bucket_of(expires[known]) - comes[known] + 1, 1)
     inbound = Shipments(lines, comes, life)
-    return opening_of(StockState(world.first, on_hand - promised, backlog, inbound, batches), book)
+    state = StockState(world.first, on_hand - promised, backlog, inbound, batches, world.presale_orders)
+    return opening_of(state, book)
 
 
 def _stated_batches(world: World, rows: pd.DataFrame, on_hand: F64) -> tuple[F64, F64 | None]:
@@ -164,7 +167,8 @@ def _stated_lines(world: World, orders: pd.DataFrame) -> OrderLines:
 def target_opening(world: World, levels: F64) -> Opening:
     """Return ``levels`` in stock and nothing on its way; units are whole where the item is not divisible."""
     on_hand = np.where(world.network.cells.divisible, levels, np.ceil(levels - 1e-9))
-    return opening_of(StockState(world.first, on_hand, np.zeros(world.n_cells), no_shipments()))
+    nothing = np.zeros(world.n_cells)
+    return opening_of(StockState(world.first, on_hand, nothing, no_shipments(), presales=world.presale_orders))
 
 
 def empty_opening(world: World) -> Opening:

@@ -63,8 +63,8 @@ class OrderLines:
 class View:
     """What is known at the start of a day; nothing in it was recorded on or after that day.
 
-    Two things are the world's and not for a policy without hindsight: in which bucket a line of ``state.inbound``
-    arrives, and its ``received_on`` in ``book``. The tables of a view (`tables_at`) hold neither.
+    Three things are the world's and not for a policy without hindsight: in which bucket a line of ``state.inbound``
+    arrives, its ``received_on`` in ``book``, and ``state.presales``. The tables of a view (`tables_at`) hold none.
 
     Parameters
     ----------
@@ -80,7 +80,9 @@ class View:
     since
         First bucket in which each cell is on record, today's for those that are not, shape (n_cells,).
     known
-        Cells on record that sell, shape (n_cells,).
+        Cells on record that sell, and those with known presale orders, shape (n_cells,).
+    presales_owed
+        Units of known presale orders that are due today or earlier and have not left, shape (n_cells,).
     state
         Stock, and what is on its way.
     book
@@ -101,6 +103,7 @@ class View:
     price: F32
     since: I64
     known: Bools
+    presales_owed: F64
     state: StockState
     book: pd.DataFrame
     arrived: pd.DataFrame
@@ -151,6 +154,8 @@ def tables_at(world: World, view: View) -> Tables:
         **stock_tables(world, view, texts),
         "receipts": _receipts(view, texts),
     }
+    if world.presales is not None and view.state.presales is not None:
+        frames |= world.presales.tables(view.state.presales, view.calendar.as_of)
     fresh = Tables.of(frames)
     return Tables(
         {**view.tables.frames, **{name: fresh.frames[name] for name in frames}},
@@ -201,6 +206,14 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
     return tables
 
 
+def state_tables(world: World, view: View) -> dict[str, pd.DataFrame]:
+    """Return the state of a view as another run opens with it: `stock_tables`, and `presales` where there are any."""
+    tables = stock_tables(world, view)
+    if world.presales is not None and view.state.presales is not None:
+        tables["presales"] = world.presales.state(view.state.presales, view.calendar.as_of)
+    return tables
+
+
 def _last_day(world: World, view: View, bucket: I64, known: Bools) -> Days:
     """Return the last day of buckets at or after today's, NaT where it is not known."""
     days = view.calendar.as_of + ((bucket - view.today + 1) * world.network.bucket_days - 1)
@@ -209,7 +222,7 @@ def _last_day(world: World, view: View, bucket: I64, known: Bools) -> Days:
 
 def _sales(world: World, view: View, texts: Texting) -> pd.DataFrame:
     told = (view.units > 0) | (view.available < 1) | np.isfinite(view.price)
-    on_record = np.flatnonzero(view.known)
+    on_record = np.flatnonzero(view.known & (view.since < view.today))
     # A cell that only feeds others sells nothing, and does not run out of what it sells.
     told &= (view.since[:, None] <= np.arange(view.today)) & world.network.demanded[:, None]
     # The first and the last bucket are covered even where nothing was sold in them.
