@@ -100,8 +100,8 @@ def _at_cells(lines: pd.DataFrame, tables: Tables, network: Network) -> pd.DataF
     rows = with_components(lines, _with_bom(tables, told_bom(tables)))
     rows = rows.assign(line_id=_own_ids(rows), units=rows["units"] * rows["factor"], sold_item_id=rows["item_id"])
     rows = rows.drop(columns=["item_id", "factor"])
-    gifts = flat_bom(tables["bom"]) if len(tables["bom"]) else tables["bom"]
-    gifts = _with_bom(tables, gifts[gifts["parent_item_id"].isin(_with_gifts(tables))])
+    flat = flat_bom(tables["bom"]) if len(tables["bom"]) else tables["bom"]
+    gifts = _with_bom(tables, flat[flat["parent_item_id"].isin(_with_gifts(tables))])
     placed = rows[~rows["settled"]]
     placed = at_cells(placed.assign(location_id=serving_sites(placed, tables)), gifts, network)
     past = with_components(rows[rows["settled"]], gifts).assign(cell=0, whole=False)
