@@ -23,7 +23,8 @@ _SLACK = 1e-9
 def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tuple[Message, ...]]:
     """Return the stock at the end of the day before the replay, and what `receipts` say was on its way then.
 
-    A line on its way is due a usual lead time after its order; the day on which it really came is the world's alone.
+    A line on its way is due a usual lead time after its order; the day on which it really came is the world's alone,
+    and so is that it came in parts: policies see one open order line with all that was still to come.
     Of each cell the latest record before the replay counts; one without any opens with nothing, which is told.
     """
     day = world.date_of(world.first)
@@ -48,8 +49,10 @@ def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tu
         sent, np.maximum(world.arrival_bucket(lines.available_date), sent), lines.promise,
     )  # fmt: skip
     dates = {"order_date": lines.order_date, "available_date": lines.available_date, "received_on": lines.received_on}
+    own = rows[early.to_numpy(bool)]
+    orders = {name: own[name].astype(object).to_numpy(object) for name in ("order_id", "line_no")}
     book = pd.DataFrame(
-        {name: days.astype("datetime64[ns]") for name, days in dates.items()},
+        {**{name: days.astype("datetime64[ns]") for name, days in dates.items()}, **orders},
         index=pd.Index(lines.line_id, dtype=object),
     )
     state = StockState(

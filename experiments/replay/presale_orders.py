@@ -77,16 +77,18 @@ def _with_gifts(tables: Tables) -> set[str]:
 def _with_days(lines: pd.DataFrame, tables: Tables, earliest: pd.Timestamp) -> pd.DataFrame:
     """Return the lines with the days ``told``, ``due``, ``paid`` and ``gone`` (`WorldPresales`).
 
-    Undated lines count as ordered on the last day of orders. A presale without any date ships the day after an order.
-    A cancelled line stands until ``cancelled_on``; where that is not given until the balance is due, at the latest
-    until shipping begins.
+    Undated lines count as ordered on the last day of orders, or when they were cancelled if that was before. A presale
+    without any date ships the day after an order. A cancelled line stands until ``cancelled_on``; where that is not
+    given until the balance is due, at the latest until shipping begins.
     """
-    told = lines["ordered_on"].fillna(lines["closes_on"]).fillna(earliest)
+    cancelled = lines["status"] == "cancelled"
+    latest = pd.concat([lines["closes_on"], lines["cancelled_on"].where(cancelled)], axis=1).min(axis=1)
+    told = lines["ordered_on"].fillna(latest).fillna(earliest)
     dated = lines["shipping_given"] | lines["closes_on"].notna()
     ships = lines["ships"].where(dated, told + _ONE_DAY)
     balance = tables["presale_events"].astype({"presale_id": object}).set_index("presale_id")["balance_due_on"]
     paid = _earlier(lines["presale_id"].map(balance).astype("datetime64[ns]").fillna(ships), ships)
-    gone = lines["cancelled_on"].fillna(_later(paid, told)).where(lines["status"] == "cancelled")
+    gone = lines["cancelled_on"].fillna(_later(paid, told)).where(cancelled)
     return lines.assign(told=told, due=_later(ships, told), paid=paid, gone=gone)
 
 

@@ -86,7 +86,8 @@ class View:
     state
         Stock, and what is on its way.
     book
-        Dates of all lines placed: ``order_date, available_date, received_on`` by line id.
+        Dates of all lines placed: ``order_date, available_date, received_on`` by line id; of lines that the opening
+        read off receipts also ``order_id`` and ``line_no``.
     arrived
         Lines that arrived in the replay, by id.
     tables
@@ -196,7 +197,7 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
             ),
         }
     )
-    tables = {"inventory": inventory, "open_orders": orders[orders["units"] > 0]}
+    tables = {"inventory": inventory, "open_orders": _by_order_line(orders[orders["units"] > 0], view.book)}
     if world.life_buckets is not None and state.batches is not None:
         cell, bucket = np.nonzero(state.batches)
         days = _last_day(world, view, state.bucket + bucket, np.ones(len(cell), bool))
@@ -204,6 +205,22 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
             {**texts.keys(cell), "expiry_date": days, "units": state.batches[cell, bucket]}
         )
     return tables
+
+
+def _by_order_line(orders: pd.DataFrame, book: pd.DataFrame) -> pd.DataFrame:
+    """Return the orders with the parts of an order line, each of which has a receipt of its own, as that line."""
+    if "order_id" not in book:
+        return orders
+    real = book.reindex(pd.Index(orders["order_id"], dtype=object))
+    known = real["order_id"].notna().to_numpy(bool)
+    if not known.any():
+        return orders
+    names = {"order_id": real["order_id"].to_numpy(object)[known], "line_no": real["line_no"].to_numpy(object)[known]}
+    lines = orders[known].assign(**names).drop(columns="restock_line_id")
+    key = [name for name in lines.columns if name != "units"]
+    lines = lines.groupby(key, sort=False, dropna=False)["units"].sum().reset_index()
+    rest = orders[~known]
+    return pd.concat([rest.assign(line_no="1"), lines], ignore_index=True) if len(rest) else lines
 
 
 def state_tables(world: World, view: View) -> dict[str, pd.DataFrame]:

@@ -248,6 +248,15 @@ def test_what_shipped_or_was_cancelled_before_the_replay_is_settled_wherever_it_
     assert world.presales.cells(FROM + 0, world.n_cells).tolist() == [True, True]
 
 
+def test_a_history_of_settled_presales_alone_is_told_to_policies_and_owes_nothing():
+    made = frames(line("1", "A", 10.0, -20), line("2", "B", 4.0, -15, "cancelled"), ship_from=day(-10), ship_by=day(-5))
+    world = world_at(made)
+    trace = walked(world).trace
+    assert (trace.presale.asked.sum(), trace.presale.served.sum(), trace.presale.waiting.sum()) == (0, 0, 0)
+    rows = tables_at(world, walked(world).last)["presales"]
+    assert rows["status"].tolist() == ["shipped", "cancelled"]
+
+
 def test_an_open_order_without_a_site_is_refused():
     with pytest.raises(DataError, match="Every presale line needs a site"):
         world_at(frames(*LINES, line("9", "A", 1.0, 0, location_id=None, region="nowhere")))
