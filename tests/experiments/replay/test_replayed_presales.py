@@ -333,3 +333,48 @@ def test_foresight_has_presale_orders_there_on_their_first_day_and_no_rule_costs
         for found in (bound, walked(world, cover_policy(world), pace), walked(world, cover_policy(world, 9.0), pace))
     ]
     assert cost[0] == min(cost)
+
+
+def three_sites() -> Frames:
+    """Return the example of docs/presale.md: 1,500 pairs ordered in the city, 100 in the town; shipping on day 15."""
+    sites, rates = ("CITY", "TOWN", "VILLAGE"), (10.0, 0.0, 0.0)
+    days = pd.date_range(FROM - 70, periods=91)
+    sold = [
+        pd.DataFrame({"item_id": "SHOE", "location_id": site, "date": days, "units": rate})
+        for site, rate in zip(sites, rates, strict=True)
+    ]
+    lanes = {
+        "origin_id": ["TOWN", "VILLAGE"], "dest_id": ["CITY", "CITY"], "item_id": "*", "lead_time_days": [3.0, 3.0],
+        "unit_cost": [0.4, 0.3], "trip_cost": [50.0, 200.0], "role": "lateral",
+    }  # fmt: skip
+    supply = {"item_id": ["*"], "source_id": ["S"], "location_id": ["*"], "lead_time_days": [40.0]}
+    regions = {"region": [site.lower() for site in sites], "location_id": sites, "rank": 1.0}
+    lines = [
+        line(region, "SHOE", units, -6, region=region, location_id=None)
+        for region, units in (("city", 1500.0), ("town", 100.0))
+    ]
+    event = {"presale_id": ["F"], "opens_on": [day(-7)], "closes_on": [day(0)], "ship_from": [day(15)]}
+    stock = {"item_id": "SHOE", "location_id": sites, "date": day(-1), "closing_on_hand": [900.0, 2000.0, 900.0]}
+    return {
+        "sales": pd.concat(sold, ignore_index=True),
+        "items": pd.DataFrame({"item_id": ["SHOE"], "unit_cost": [4.0], "unit_price": [12.0]}),
+        "supply": pd.DataFrame({**supply, "review_period_days": [14.0]}),
+        "lanes": pd.DataFrame(lanes),
+        "service_regions": pd.DataFrame(regions),
+        "stock_history": pd.DataFrame(stock),
+        "presale_events": pd.DataFrame(event),
+        "presales": pd.concat(lines, ignore_index=True),
+    }
+
+
+def test_restock_moves_what_a_presale_lacks_from_the_town_and_once():
+    world, pace = world_at(three_sites(), 3), Pace(7, "lost", 0)
+    found = walked(world, PlanPolicy(world, SETTINGS, 4), pace)
+    moved = found.lines[found.lines["origin"] >= 0]
+    # Of 900 the city sells 150 until then: it lacks 750, which the town's lane brings for the least.
+    assert set(moved["source_id"]) == {"TOWN"}
+    # What the city sells until a purchase comes, 40 days on, is helped with too; nothing is moved for a presale twice.
+    assert 750 <= moved["units"].sum() <= 750 + 10 * 40
+    assert found.trace.presale.on_time.sum() == 1600
+    alone = walked(world, cover_policy(world), pace).trace.presale
+    assert alone.on_time.sum() == 750 + 100
