@@ -64,6 +64,8 @@ def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tu
 def stated_opening(world: World, tables: Tables, seed: int) -> Opening:
     """Return the state of ``inventory``, ``inventory_batches`` and ``open_orders``, at the start of the first day.
 
+    Presale orders are the world's, which reads them off the same tables.
+
     A line comes on the day that its order date draws, as it would have had the replay placed it (`received_on`), and
     not before the first day; where no order date is given, on its due date. Drafts are not on their way. What is
     reserved is not for sale, and reserved beyond stock it is owed.

@@ -9,69 +9,20 @@ import pandas as pd
 import pytest
 
 from engine.config import PlanConfig
-from engine.demand.keys import demand_keys
-from engine.demand.sales import base_sales
 from engine.errors import DataError
-from engine.forecast.streams import Streams
-from engine.network.build import build_network
-from engine.network.presale import presale_demand
-from engine.tables import Tables
 from experiments.replay.hindsight import ForesightPolicy
 from experiments.replay.links_then import LinkBook
 from experiments.replay.measures import score
-from experiments.replay.opening import real_opening, stated_opening
 from experiments.replay.ours import PlanPolicy
 from experiments.replay.result_tables import Compared, Grounds, replay_tables
-from experiments.replay.view import OrderLines, View, state_tables, tables_at
-from experiments.replay.walk import Pace, Walked, walk
-from experiments.replay.world import Stretch, World, world_of
+from experiments.replay.view import OrderLines, View, tables_at
+from experiments.replay.walk import Pace
+from experiments.replay.world import World
 from experiments.settings import parse_settings
-from tests.replays import FROM, cover_policy, small_frames
+from tests.presale_replays import LINES, PACE, Frames, day, frames, line, planned_for, told, walked, world_at
+from tests.replays import FROM, cover_policy
 
-PACE = Pace(1, "lost", 0)
 SETTINGS = parse_settings("[forecast]\nmodels = ['moving_average']\nn_paths = 40\n[run]\nworkers = 1\n", "test")
-Frames = dict[str, pd.DataFrame]
-ID = ["presale_id", "line_id"]
-
-
-def day(number: int) -> pd.Timestamp:
-    """Return the day so many days after the first of the replay."""
-    return pd.Timestamp(FROM + number)
-
-
-def line(number: str, item: str, units: float, ordered: int, status: str = "shipped", **other: object) -> pd.DataFrame:
-    row = {"presale_id": "F", "line_id": number, "item_id": item, "units": units, "ordered_on": day(ordered)}
-    return pd.DataFrame([row | {"status": status, "location_id": "P"} | other])
-
-
-LINES = (line("1", "A", 10.0, -1), line("2", "A", 4.0, 8, "cancelled"), line("3", "B", 6.0, 1))
-
-
-def frames(*lines: pd.DataFrame, weeks: int = 8, **event: object) -> Frames:
-    """Return weeks of 4 and 2 units with a presale that ships from the third Monday on; the default lines are `LINES`.
-
-    A opens with 8 and 4 on the way, B with 3.
-    """
-    made = small_frames({"A": [4] * (6 + weeks), "B": [2] * (6 + weeks)})
-    made["items"] = made["items"].assign(backorder_cost=[0.5, 0.25])
-    usual = {"presale_id": "F", "opens_on": day(-3), "closes_on": day(13), "ship_from": day(14), "ship_by": day(20)}
-    made["presale_events"] = pd.DataFrame([usual | event])
-    made["presales"] = pd.concat(lines or LINES, ignore_index=True)
-    return made
-
-
-def world_at(made: Frames, weeks: int = 4, first: int = 0) -> World:
-    return world_of(Tables.of(made), PlanConfig(), Stretch(FROM + first, weeks))[0]
-
-
-def walked(world: World, policy: object = None, pace: Pace = PACE) -> Walked:
-    opening = real_opening(world, world.stock_history)[0]
-    return walk(world, policy or cover_policy(world), opening, pace)
-
-
-def told(made: Frames) -> dict[str, object]:
-    notes = world_of(Tables.of(made), PlanConfig(), Stretch(FROM, 4))[1]
-    return {note.code: note.values["count"] for note in notes if note.code.startswith("replay-presales")}
 
 
 class Watching:
@@ -149,15 +100,6 @@ def test_rules_of_textbooks_see_what_is_owed_from_the_day_it_should_ship():
     assert owed == [[0, 0], [0, 0], [14, 6], [2, 2], [0, 0]]
 
 
-def planned_for(world: World, view: View) -> dict[str, float]:
-    """Return the presale units by item that a plan counts with, as it reads the tables of a view."""
-    tables, calendar = tables_at(world, view), replace(view.calendar, n_future=1)
-    network = build_network(tables, PlanConfig(), calendar, demand_keys(tables, calendar))
-    presale = presale_demand(tables, network, PlanConfig(), Streams(0))
-    units = np.bincount(presale.rows["cell"], weights=presale.committed, minlength=network.cells.n_cells)
-    return dict(zip(network.cells.item_id, units, strict=True))
-
-
 def test_what_was_shipped_is_not_asked_for_again():
     world = world_at(frames())
     for weeks, units in ((2, [14, 6]), (3, [2, 2]), (4, [0, 0])):
@@ -201,62 +143,6 @@ def test_orders_to_come_and_cancellations_to_come_are_never_read(name: str):
     assert not changed.equals(plain)
 
 
-def paused(made: Frames, cut: int, weeks: int, cover: float) -> tuple[Walked, Walked, Walked]:
-    """Return the whole walk, its part up to a week, and the part that goes on from the exported state."""
-    whole = world_at(made, weeks)
-    opening = real_opening(whole, whole.stock_history)[0]
-    unbroken = walk(whole, cover_policy(whole, cover), opening, PACE)
-    first = replace(whole, end=whole.first + cut)
-    before = walk(first, cover_policy(first, cover), opening, PACE)
-    held = Tables.of({**made, **state_tables(first, before.last)})
-    second = world_of(held, PlanConfig(), Stretch(FROM + 7 * cut, weeks - cut))[0]
-    return unbroken, before, walk(second, cover_policy(second, cover), stated_opening(second, held, 0), PACE)
-
-
-@pytest.mark.parametrize("cut", range(1, 8))
-def test_a_walk_that_pauses_with_presales_owed_is_the_walk_that_did_not(cut: int):
-    # Orders by many days, in part too many for the stock, some cancelled before they ship and one while it waits.
-    lines = (
-        *LINES, line("4", "B", 20.0, 9), line("5", "B", 3.0, 10, "cancelled", cancelled_on=day(24)),
-        line("6", "A", 7.0, 22, ordered_on=pd.NaT), line("7", "A", 3.0, 23),
-    )  # fmt: skip
-    unbroken, before, after = paused(frames(*lines), cut, 8, 6.0)
-    assert unbroken.trace.presale.cancelled.sum() == 3, "while it waits"
-    for name in ("closing", "short", "received"):
-        both = [getattr(part.trace, name) for part in (before, after)]
-        np.testing.assert_array_equal(np.concatenate(both, axis=1), getattr(unbroken.trace, name), err_msg=name)
-    for name in ("served", "cancelled", "waiting"):
-        both = [getattr(part.trace.presale, name) for part in (before, after)]
-        np.testing.assert_array_equal(np.concatenate(both, axis=1), getattr(unbroken.trace.presale, name), err_msg=name)
-    ends = [state_tables(world_at(frames(*lines), 8), part.last)["presales"] for part in (unbroken,)]
-    assert ends[0]["units"].sum() == sum(rows["units"].sum() for rows in lines)
-
-
-def test_what_shipped_or_was_cancelled_before_the_replay_is_settled_wherever_it_was_served():
-    past = line("0", "A", 50.0, -20, presale_id="E", location_id=None, region="gone")
-    cancelled = line("00", "A", 9.0, -20, "cancelled", presale_id="E", location_id=None, region="gone")
-    open_yet = line("000", "B", 2.0, -20, "deposit", presale_id="E")
-    made = frames(*LINES, past, cancelled, open_yet)
-    event = pd.DataFrame([{"presale_id": "E", "ship_from": day(-10), "ship_by": day(5)}])
-    made["presale_events"] = pd.concat([made["presale_events"], event], ignore_index=True)
-    world = world_at(made)
-    trace = walked(world).trace
-    # Two of B wait from before: they leave at once.
-    assert trace.presale.served[:, 0].tolist() == [0, 2]
-    assert trace.presale.asked.sum() == 16
-    assert told(made) == {"replay-presales": 3, "replay-presales-cancelled": 2, "replay-presales-under-way": 1}
-    assert world.presales.cells(FROM + 0, world.n_cells).tolist() == [True, True]
-
-
-def test_a_history_of_settled_presales_alone_is_told_to_policies_and_owes_nothing():
-    made = frames(line("1", "A", 10.0, -20), line("2", "B", 4.0, -15, "cancelled"), ship_from=day(-10), ship_by=day(-5))
-    world = world_at(made)
-    trace = walked(world).trace
-    assert (trace.presale.asked.sum(), trace.presale.served.sum(), trace.presale.waiting.sum()) == (0, 0, 0)
-    rows = tables_at(world, walked(world).last)["presales"]
-    assert rows["status"].tolist() == ["shipped", "cancelled"]
-
-
 def test_an_open_order_without_a_site_is_refused():
     with pytest.raises(DataError, match="Every presale line needs a site"):
         world_at(frames(*LINES, line("9", "A", 1.0, 0, location_id=None, region="nowhere")))
@@ -291,36 +177,6 @@ def test_an_item_that_only_a_presale_ordered_is_known_to_rules_once_it_is_ordere
     assert [bool(view.known[new]) for view in policy.views] == [False, True, True, True]
     assert found.lines.loc[found.lines["cell"] == new, ["asked", "order_date"]].to_numpy().tolist() == [[5.0, day(14)]]
     assert found.trace.presale.waiting[new].tolist() == [0, 0, 5, 0]
-
-
-def with_bundles() -> Frames:
-    """Return the small world with K, a bundle of 1 A and 2 B, and A itself, which brings a gift G."""
-    made = frames(line("1", "K", 5.0, 0), line("2", "A", 4.0, 1))
-    made["bom"] = pd.DataFrame(
-        {"parent_item_id": ["K", "K", "A", "A"], "component_item_id": ["A", "B", "A", "G"], "units": [1.0, 2, 1, 1]}
-    )
-    ids = {"item_id": ["G", "K"], "unit_cost": [1.0, 1], "unit_price": [2.0, 2], "holding_cost": [0.01, 0.01]}
-    made["items"] = pd.concat([made["items"], pd.DataFrame(ids).assign(shortage_cost=1.0)], ignore_index=True)
-    return made
-
-
-def test_bundles_and_gifts_are_owed_as_their_components_and_told_once():
-    world = world_at(with_bundles())
-    trace = walked(world).trace
-    owed = dict(zip(world.network.cells.item_id, trace.presale.asked.sum(axis=1), strict=True))
-    assert owed == {"A": 9, "B": 10, "G": 9}
-    view = walked(replace(world, end=world.first + 1)).last
-    shown = base_sales(tables_at(world, view))
-    sold = dict(zip(shown.items, np.bincount(shown.item, weights=shown.units), strict=True))
-    # What is told as sold holds the gifts: they are not added again.
-    assert sold == dict(zip(world.network.cells.item_id, view.units.sum(axis=1), strict=True))
-    assert planned_for(world, view) == owed
-
-
-def test_an_exported_state_names_the_item_of_a_gift_alone_so_that_its_list_brings_it():
-    world = world_at(with_bundles())
-    rows = state_tables(world, walked(replace(world, end=world.first + 1)).last)["presales"]
-    assert dict(zip(rows["line_id"], rows["units"], strict=True)) == {"1/A": 5, "1/B": 10, "2": 4}
 
 
 @pytest.mark.parametrize("unmet", ["lost", "backordered"])
