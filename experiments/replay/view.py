@@ -15,6 +15,7 @@ from engine.tables import Tables
 from experiments.replay.world import World
 
 NOT_YET = np.datetime64("NaT", "D")
+_LINE = ["order_id", "line_no"]
 
 
 @dataclass(frozen=True)
@@ -208,18 +209,22 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
 
 
 def _by_order_line(orders: pd.DataFrame, book: pd.DataFrame) -> pd.DataFrame:
-    """Return the orders with the parts of an order line, each of which has a receipt of its own, as that line."""
+    """Return the orders with the parts of an order line, each of which has a receipt of its own, as that line.
+
+    Receipts of one line that name several items, sources or days of ordering stay apart.
+    """
     if "order_id" not in book:
         return orders
     real = book.reindex(pd.Index(orders["order_id"], dtype=object))
-    known = real["order_id"].notna().to_numpy(bool)
-    if not known.any():
-        return orders
-    names = {"order_id": real["order_id"].to_numpy(object)[known], "line_no": real["line_no"].to_numpy(object)[known]}
-    lines = orders[known].assign(**names).drop(columns="restock_line_id")
+    lines = orders.assign(**{name: real[name].to_numpy(object) for name in _LINE}).drop(columns="restock_line_id")
     key = [name for name in lines.columns if name != "units"]
-    lines = lines.groupby(key, sort=False, dropna=False)["units"].sum().reset_index()
-    rest = orders[~known]
+    kinds = lines.drop_duplicates(key)
+    several = pd.MultiIndex.from_frame(kinds.loc[kinds.duplicated(_LINE, keep=False), _LINE])
+    merged = lines["order_id"].notna().to_numpy(bool) & ~pd.MultiIndex.from_frame(lines[_LINE]).isin(several)
+    if not merged.any():
+        return orders
+    lines = lines[merged].groupby(key, sort=False, dropna=False)["units"].sum().reset_index()
+    rest = orders[~merged]
     return pd.concat([rest.assign(line_no="1"), lines], ignore_index=True) if len(rest) else lines
 
 

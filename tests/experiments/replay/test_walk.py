@@ -191,6 +191,16 @@ def test_an_order_line_that_came_in_parts_is_one_open_order_line_until_the_parts
     assert len(placed)
 
 
+def test_receipts_of_one_line_that_are_of_several_items_stay_lines_of_their_own():
+    parts = [
+        received("R1", item, units, (FROM - 7, FROM + days)) for item, units, days in (("A", 4.0, 0), ("B", 3.0, 7))
+    ]
+    world = small_world(small_frames() | {"receipts": pd.concat(parts, ignore_index=True)})
+    opening, _ = real_opening(world, world.stock_history)
+    orders = tables_at(world, view_at_start(world, opening, 1))["open_orders"]
+    assert orders[["order_id", "line_no", "units"]].to_numpy().tolist() == [["R1/1/0", "1", 4], ["R1/1/1", "1", 3]]
+
+
 class Keeping:
     """Three weeks of cover that keeps the views it was shown."""
 
