@@ -117,15 +117,18 @@ def ship(orders: PresaleOrders, bucket: int, on_hand: F64) -> tuple[PresaleOrder
 
 def told(before: PresaleOrders, after: PresaleOrders, bucket: int, n_cells: int) -> dict[str, F64]:
     """Return the bucket's column of every array of `PresaleTrace`, given the orders at its start and at its end."""
-    begins, left = before.due == bucket, after.shipped - before.shipped
+    open_yet = (before.due <= bucket) & (before.gone >= bucket) & (before.shipped < before.units)
+    rows = np.flatnonzero(open_yet)
+    due, gone = before.due[rows], before.gone[rows]
+    begins, rest, left = due == bucket, (before.units - before.shipped)[rows], (after.shipped - before.shipped)[rows]
     by_line = {
-        "asked": np.where(begins, before.owed(bucket), 0.0),
+        "asked": np.where(begins & (gone > bucket), rest, 0.0),
         "on_time": np.where(begins, left, 0.0),
         "served": left,
-        "cancelled": np.where((before.gone == bucket) & (before.due < bucket), before.units - before.shipped, 0.0),
-        "waiting": after.owed(bucket),
+        "cancelled": np.where(~begins & (gone == bucket), rest, 0.0),
+        "waiting": np.where(gone > bucket, rest - left, 0.0),
     }
-    return {name: _by_cell(before.cell, units, n_cells) for name, units in by_line.items()}
+    return {name: _by_cell(before.cell[rows], units, n_cells) for name, units in by_line.items()}
 
 
 def _by_cell(cell: I64, units: F64, n_cells: int) -> F64:
