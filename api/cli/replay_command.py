@@ -15,7 +15,9 @@ from engine.execution import Run
 from experiments.replay.run import ReplayRequest, ReplayResult, run_replay
 
 _SHOWN = ("policy", "cost", "place", "fill_rate", "stock_out_share", "stock_value", "turns", "order_lines", "transfers")
-_SHARES = ("place", "fill_rate", "stock_out_share")
+_OF_PRESALES = ("presale_local", "presale_waiting_days")
+_SHARES = ("place", "fill_rate", "stock_out_share", "presale_local")
+_TENTHS = ("turns", "presale_waiting_days")
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,13 @@ def _show(result: ReplayResult) -> None:
     """Print the policies side by side, how sure the differences in cost are, and where the rest is."""
     summary, differences = result.replayed.tables["summary"], result.replayed.tables["differences"]
     first, last = result.replayed.scored
+    shown = (*_SHOWN, *(_OF_PRESALES if summary["presale_units"].any() else ()))
     click.echo(f"Replay counted from {first} to {last}")
     for assumption in dict.fromkeys(summary["demand_as"]):
         rows = summary[summary["demand_as"] == assumption]
         told = "what the shop sold" if assumption == "sales" else "what would have sold, had the shop not run out"
         click.echo(f"\nDemand: {told}")
-        texts = {name: [_text(name, value) for value in rows[name]] for name in _SHOWN[1:]}
+        texts = {name: [_text(name, value) for value in rows[name]] for name in shown[1:]}
         click.echo(rows[["policy"]].assign(**texts).to_string(index=False))
         chosen = (differences["demand_as"] == assumption) & (differences["measure"] == "cost")
         for row in differences[chosen].itertuples():
@@ -153,4 +156,4 @@ def _show(result: ReplayResult) -> None:
 def _text(name: str, value: float) -> str:
     if value != value:
         return ""
-    return f"{value:.1%}" if name in _SHARES else f"{value:,.1f}" if name == "turns" else f"{value:,.0f}"
+    return f"{value:.1%}" if name in _SHARES else f"{value:,.1f}" if name in _TENTHS else f"{value:,.0f}"

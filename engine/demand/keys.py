@@ -84,7 +84,8 @@ def presale_pairs(tables: Tables, calendar: Calendar) -> Pairs:
     """Return the pairs that presale lines ordered before ``as_of`` are to be served at, bundles exploded."""
     lines = tables["presales"]
     known = lines["ordered_on"].isna() | (lines["ordered_on"] < pd.Timestamp(calendar.as_of))
-    lines = lines[known & (lines["status"] != "cancelled")]
+    gone = (lines["status"] == "cancelled") & ~(lines["cancelled_on"] >= pd.Timestamp(calendar.as_of))
+    lines = lines[known & ~gone]
     regions = tables["service_regions"].sort_values(["region", "rank", "location_id"], kind="stable")
     serving = regions.drop_duplicates("region").set_index("region")["location_id"]
     place = lines["location_id"].fillna(lines["region"].map(serving).astype(lines["location_id"].dtype))

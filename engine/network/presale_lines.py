@@ -45,13 +45,15 @@ def known_lines(tables: Tables, as_of: np.datetime64) -> pd.DataFrame:
     """Return the lines ordered before ``as_of`` (undated ones count as such) with the dates of their presales.
 
     Columns: those of `presales` (texts as objects, "" where null) and of `dated_events`. A presale without any date
-    ships at once.
+    ships at once; a line that is cancelled on ``as_of`` or later stands as a deposit.
     """
     today = pd.Timestamp(as_of)
     lines = tables["presales"]
     lines = lines[lines["ordered_on"].isna() | (lines["ordered_on"] < today)]
     texts = ["presale_id", "item_id", "status", "region", "location_id"]
     lines = lines.assign(**{name: lines[name].astype(object).fillna("") for name in texts})
+    stands = lines["status"].eq("cancelled") & (lines["cancelled_on"] >= today)
+    lines = lines.assign(status=lines["status"].where(~stands, "deposit"))
     lines = lines.merge(dated_events(tables), on="presale_id", how="left", validate="many_to_one")
     given = {name: lines[name].eq(True).astype(bool) for name in _GIVEN}
     return lines.assign(ships=lines["ships"].fillna(today), ships_by=lines["ships_by"].fillna(today), **given)
@@ -77,7 +79,17 @@ def open_orders(lines: pd.DataFrame, as_of: np.datetime64) -> pd.DataFrame:
 
 
 def at_serving_sites(orders: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """Return the orders with the site that serves them: the line's own, else the first of its region by rank.
+    """Return the orders with the site that serves them, one row per `ORDER_KEY` (`serving_sites`)."""
+    placed = orders.assign(location_id=serving_sites(orders, tables))
+    units = [*_STATES, "ordered", "still_to_come"]
+    rest = [name for name in placed.columns if name not in [*ORDER_KEY, *units]]
+    kinds: dict[str, str] = {**dict.fromkeys(units, "sum"), **dict.fromkeys(rest, "first")}
+    # A region's lines and lines that name its site are one order.
+    return placed.groupby(ORDER_KEY, sort=True).agg(kinds).reset_index()
+
+
+def serving_sites(orders: pd.DataFrame, tables: Tables) -> list[str]:
+    """Return the site that serves each order or line: its own, else the first of its region by rank.
 
     Raises
     ------
@@ -101,12 +113,7 @@ def at_serving_sites(orders: pd.DataFrame, tables: Tables) -> pd.DataFrame:
             f"regions {', '.join(regions[:5])}",
             "Add the regions to service_regions, or give the lines a location_id.",
         )
-    placed = orders.assign(location_id=places)
-    units = [*_STATES, "ordered", "still_to_come"]
-    rest = [name for name in placed.columns if name not in [*ORDER_KEY, *units]]
-    kinds: dict[str, str] = {**dict.fromkeys(units, "sum"), **dict.fromkeys(rest, "first")}
-    # A region's lines and lines that name its site are one order.
-    return placed.groupby(ORDER_KEY, sort=True).agg(kinds).reset_index()
+    return places
 
 
 def at_cells(orders: pd.DataFrame, tables: Tables, network: Network) -> pd.DataFrame:
@@ -120,6 +127,22 @@ def at_cells(orders: pd.DataFrame, tables: Tables, network: Network) -> pd.DataF
     DataError
         If the network lacks a cell of an order.
     """
+    rows = with_components(orders, tables)
+    cell = network.rows_of((rows["item_id"].to_numpy(object), rows["location_id"].to_numpy(object)))
+    if (cell < 0).any():
+        one = rows[cell < 0].iloc[0]
+        raise DataError(
+            "Every item of a presale is planned at the site that serves it",
+            f"{int((cell < 0).sum())} that are not, first {one['item_id']} at {one['location_id']} "
+            f"for {one['presale_id']}",
+            "Add the item at that site to item_locations.",
+        )
+    bucket = network.calendar.bucket_of(rows["ships"].to_numpy().astype("datetime64[D]"))
+    return rows.assign(cell=cell, whole=~network.cells.divisible[cell], bucket=np.maximum(bucket, 0))
+
+
+def with_components(orders: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Return the orders with ``item_id`` and ``factor``, bundles as components, sorted by `ORDER_KEY` and item."""
     bom = (
         flat_bom(tables["bom"])
         if len(tables["bom"])
@@ -134,18 +157,7 @@ def at_cells(orders: pd.DataFrame, tables: Tables, network: Network) -> pd.DataF
     )
     rows = orders.merge(parts, on="sold_item_id", how="left")
     rows = rows.assign(item_id=rows["item_id"].fillna(rows["sold_item_id"]), factor=rows["factor"].fillna(1.0))
-    rows = rows.sort_values([*ORDER_KEY, "item_id"], kind="stable", ignore_index=True)
-    cell = network.rows_of((rows["item_id"].to_numpy(object), rows["location_id"].to_numpy(object)))
-    if (cell < 0).any():
-        one = rows[cell < 0].iloc[0]
-        raise DataError(
-            "Every item of a presale is planned at the site that serves it",
-            f"{int((cell < 0).sum())} that are not, first {one['item_id']} at {one['location_id']} "
-            f"for {one['presale_id']}",
-            "Add the item at that site to item_locations.",
-        )
-    bucket = network.calendar.bucket_of(rows["ships"].to_numpy().astype("datetime64[D]"))
-    return rows.assign(cell=cell, whole=~network.cells.divisible[cell], bucket=np.maximum(bucket, 0))
+    return rows.sort_values([*ORDER_KEY, "item_id"], kind="stable", ignore_index=True)
 
 
 def date_notes(orders: pd.DataFrame, network: Network) -> list[Message]:

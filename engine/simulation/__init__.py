@@ -3,6 +3,7 @@
 state, demand, policy ─► simulate ─► Outcome(state, trace, arrived) ─► service, costs
 """
 
+from engine.simulation.presales import NEVER, PresaleOrders, PresaleTrace
 from engine.simulation.scoring import (
     CostRates,
     Cycles,
@@ -28,12 +29,15 @@ from engine.simulation.types import (
 
 __all__ = [
     "FRESH",
+    "NEVER",
     "CostRates",
     "Cycles",
     "Delay",
     "Lines",
     "Outcome",
     "Policy",
+    "PresaleOrders",
+    "PresaleTrace",
     "Shipments",
     "SimulationRules",
     "StockState",

@@ -1,8 +1,8 @@
 """The simulator over arrays: every cell has one link and a level, and all cells take a bucket in one step.
 
-The event order is that of `engine.simulation.simulate`, with which it agrees unit for unit. It knows no lines and no
-transfers, and is fast enough for many replications of many cells: stack replications as further cells
-(`LevelCells.stacked`) and give blocks of them to an executor.
+The event order is that of `engine.simulation.simulate`, with which it agrees unit for unit. It knows no lines, no
+transfers and no presales, which are orders line by line, and is fast enough for many replications of many cells: stack
+replications as further cells (`LevelCells.stacked`) and give blocks of them to an executor.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def trace_levels(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets
         for name in _TRACED:
             record[name][:, column] = getattr(moved, name)
     sent = np.zeros(demand.shape)
-    return Trace(start=0, opening=cells.on_hand, demand=demand.astype(np.float64), sent=sent, **record)
+    return Trace(start=0, opening=cells.on_hand, demand=demand.astype(np.float64), sent=sent, presale=None, **record)
 
 
 def total_levels(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 | None = None) -> LevelTotals:

@@ -1,9 +1,9 @@
 """The simulator: stock, demand and decisions bucket by bucket, in the event order of docs/design.md, 3.
 
-In each bucket: the policy decides at its start (at reviews), receipts come in, transfers leave their
-origin, then demand arises. Cells are independent but for transfers and what is served elsewhere, so replications
-of a world may be stacked as further cells. What receipts and demand do to stock stands in `engine.simulation.bucket`,
-which `engine.simulation.arrays` shares.
+In each bucket: the policy decides at its start (at reviews), receipts come in, what is owed and then presale orders
+that are due leave, transfers leave their origin, then demand arises. Cells are independent but for transfers and what
+is served elsewhere, so replications of a world may be stacked as further cells. What receipts and demand do to stock
+stands in `engine.simulation.bucket`, which `engine.simulation.arrays` shares.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from engine.simulation.bucket import Unmet, elsewhere, owed, sales
+from engine.simulation.presales import RECORDED as PRESALE_RECORDED
+from engine.simulation.presales import PresaleOrders, PresaleTrace, ship, told
 from engine.simulation.shelf import aged, first_expired_out, fresh_batches, oldest_life, put_in
 from engine.simulation.types import (
     F64,
@@ -114,6 +116,7 @@ def simulate(state: StockState, demand: F64, policy: Policy, rules: SimulationRu
     if demand.ndim != 2 or demand.shape[0] != n_cells:
         raise ValueError(f"demand must have shape ({n_cells}, n_buckets). Got {demand.shape} instead.")
     record = {name: np.zeros(demand.shape) for name in _RECORDED}
+    presale = None if state.presales is None else {name: np.zeros(demand.shape) for name in PRESALE_RECORDED}
     arrived: list[Shipments] = []
     now = state
     if rules.life_buckets is not None and state.batches is None:
@@ -121,11 +124,16 @@ def simulate(state: StockState, demand: F64, policy: Policy, rules: SimulationRu
     for column in range(demand.shape[1]):
         if now.bucket % rules.review_buckets == 0:
             now = _with_decisions(now, policy(now), rules.delay)
+        before = now
         now, moved, came = _step(now, demand[:, column], rules)
         arrived.extend(came)
         for name in _RECORDED:
             record[name][:, column] = moved[name]
-    trace = Trace(start=state.bucket, opening=state.on_hand, demand=demand, **record)
+        if presale is not None and before.presales is not None and now.presales is not None:
+            for name, units in told(before.presales, now.presales, before.bucket, n_cells).items():
+                presale[name][:, column] = units
+    course = None if presale is None else PresaleTrace(**presale)
+    trace = Trace(start=state.bucket, opening=state.on_hand, demand=demand, presale=course, **record)
     return Outcome(now, trace, join_shipments(arrived))
 
 
@@ -171,6 +179,8 @@ def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[Stock
     on_hand = state.on_hand + received
     owed_served = owed(on_hand, state.backlog)
     on_hand = on_hand - owed_served
+    presales, presale_left = _ship_presales(state.presales, bucket, on_hand)
+    on_hand = on_hand - presale_left
     staying = inbound.take(~here)
     sent = np.zeros(len(demand))
     if leaving.any():
@@ -183,6 +193,8 @@ def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[Stock
         staying, received, on_hand = staying.take(~at_once), received + more, on_hand + more
         more_served = owed(on_hand, state.backlog - owed_served)
         owed_served, on_hand = owed_served + more_served, on_hand - more_served
+        presales, more_left = _ship_presales(presales, bucket, on_hand)
+        presale_left, on_hand = presale_left + more_left, on_hand - more_left
     sold = sales(on_hand, demand)
     short = demand - sold
     closing = on_hand - sold
@@ -195,7 +207,7 @@ def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[Stock
     if batches is not None and rules.life_buckets is not None:
         # What another cell served came in and went out at once, and is nothing of the own stock.
         batches = put_in(batches, join_shipments(came), rules.life_buckets)
-        batches, expired = aged(first_expired_out(batches, owed_served + sold + sent))
+        batches, expired = aged(first_expired_out(batches, owed_served + presale_left + sold + sent))
         closing = closing - expired
     lost = np.zeros_like(short) if rules.unmet == "backordered" else short - helped
     backlog = state.backlog - owed_served + short - helped - lost
@@ -209,7 +221,11 @@ def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[Stock
         "closing": closing,
         "backlog": backlog,
     }
-    return StockState(bucket + 1, closing, backlog, staying, batches), moved, came
+    return StockState(bucket + 1, closing, backlog, staying, batches, presales), moved, came
+
+
+def _ship_presales(presales: PresaleOrders | None, bucket: int, on_hand: F64) -> tuple[PresaleOrders | None, F64]:
+    return (None, np.zeros_like(on_hand)) if presales is None else ship(presales, bucket, on_hand)
 
 
 def _with_life(inbound: Shipments, state: StockState) -> Shipments:

@@ -9,6 +9,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from engine.simulation.presales import PresaleOrders, PresaleTrace, join_presale_traces
+
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 Texts = npt.NDArray[np.object_]
@@ -146,6 +148,8 @@ class StockState:
     batches
         Of ``on_hand``, what expires, by the buckets in which it may still be sold (`engine.simulation.shelf`); None:
         not told, and taken as fresh where units expire.
+    presales
+        Presale orders, those to come included; None: there are none.
     """
 
     bucket: int
@@ -153,6 +157,7 @@ class StockState:
     backlog: F64
     inbound: Shipments
     batches: F64 | None = None
+    presales: PresaleOrders | None = None
 
     def __post_init__(self) -> None:
         n = len(self.on_hand)
@@ -169,14 +174,18 @@ class StockState:
             cells = getattr(self.inbound.lines, name)
             if len(cells) and not (cells.min() >= lowest and cells.max() < n):
                 raise ValueError(f"{name} of inbound lines must lie in [{lowest}, {n}). Got others instead.")
+        cells = np.zeros(0, np.int64) if self.presales is None else self.presales.cell
+        if len(cells) and not (cells.min() >= 0 and cells.max() < n):
+            raise ValueError(f"cell of presales must lie in [0, {n}). Got others instead.")
 
 
 @dataclass(frozen=True)
 class Trace:
     """What happened in each bucket; every array has shape (n_cells, n_buckets), units.
 
-    In every cell and bucket: opening + received - served - sent - expired = closing, and
-    backlog before + demand - lost - served = backlog after.
+    In every cell and bucket: opening + received - served - sent - expired = closing, less what left for presales, and
+    backlog before + demand - lost - served = backlog after. Units of presales stand in ``presale`` alone, but for
+    ``received``, ``sent``, ``expired`` and ``closing``, which are of all stock.
 
     Parameters
     ----------
@@ -198,6 +207,8 @@ class Trace:
         Units that could no longer be sold at the end of the bucket and were thrown away.
     closing, backlog
         Stock and units owed at the end of the bucket.
+    presale
+        What became of presale orders; None where the state holds none.
     """
 
     start: int
@@ -211,12 +222,13 @@ class Trace:
     expired: F64
     closing: F64
     backlog: F64
+    presale: PresaleTrace | None = None
 
     def __post_init__(self) -> None:
         shape = self.demand.shape
         if len(shape) != 2 or self.opening.shape != shape[:1]:
             raise ValueError(f"opening must have shape {shape[:1]}. Got {self.opening.shape} instead.")
-        for name in (item.name for item in fields(self) if item.name not in ("start", "opening")):
+        for name in TRACED:
             array = getattr(self, name)
             if array.shape != shape:
                 raise ValueError(f"{name} must have shape {shape}. Got {array.shape} instead.")
@@ -233,6 +245,10 @@ class Trace:
         return self.start + self.n_buckets
 
 
+TRACED = tuple(item.name for item in fields(Trace) if item.name not in ("start", "opening", "presale"))
+"""The arrays of a trace with a column a bucket."""
+
+
 def join_traces(parts: Sequence[Trace]) -> Trace:
     """Return one trace of parts that follow each other.
 
@@ -246,12 +262,9 @@ def join_traces(parts: Sequence[Trace]) -> Trace:
     for before, after in pairwise(parts):
         if after.start != before.end:
             raise ValueError(f"a trace must start in bucket {before.end}. Got {after.start} instead.")
-    joined = {
-        item.name: np.concatenate([getattr(part, item.name) for part in parts], axis=1)
-        for item in fields(Trace)
-        if item.name not in ("start", "opening")
-    }
-    return Trace(start=parts[0].start, opening=parts[0].opening, **joined)
+    joined = {name: np.concatenate([getattr(part, name) for part in parts], axis=1) for name in TRACED}
+    presale = join_presale_traces([part.presale for part in parts])
+    return Trace(start=parts[0].start, opening=parts[0].opening, presale=presale, **joined)
 
 
 def _read_only(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

@@ -151,10 +151,12 @@ PRESALES = table(
         "units": number("Units ordered.", AT_LEAST_0, REQUIRED),
         "ordered_on": date("Day of ordering."),
         "status": choice("State of the line.", ("deposit", "paid", "cancelled", "shipped"), "deposit"),
+        "cancelled_on": date("Day on which a cancelled line was cancelled; before it the line stood."),
         "region": text("Where the demand arose."),
         "location_id": identifier("Or the site that should serve it.", refers=site()),
     },
     faulty="fatal",
+    checks=(starts_before_end("ordered_on", "cancelled_on"),),
 )
 
 BOM = table(

@@ -24,8 +24,9 @@ from experiments.exchange.workbook_in import read_workbook
 
 _IN_PART = 5
 _WORKBOOKS = (".xlsx", ".xlsm")
-STATE = ("inventory", "inventory_batches", "open_orders")
-"""Tables that say what is in stock and on its way."""
+_STOCK = ("inventory", "inventory_batches", "open_orders")
+STATE = (*_STOCK, "presales")
+"""Tables that say what is in stock, on its way, and owed to presales."""
 
 
 @dataclass(frozen=True)
@@ -128,18 +129,19 @@ def _read(data: str) -> tuple[Read, str]:
 
 
 def _with_state(read: Read, state: Read, name: str) -> Read:
-    """Return the tables of ``read`` with stock and what is on its way as in ``state``, and nothing else of it."""
+    """Return the tables of ``read`` with those of ``state``; without `presales` in it, those of ``read`` stay."""
     if "inventory" not in state.frames or not set(state.frames) <= set(STATE):
         raise ConfigError(
-            "An opening is a state: inventory, and perhaps inventory_batches and open_orders",
+            "An opening is a state: inventory, and perhaps inventory_batches, open_orders and presales",
             f"{', '.join(state.frames) or 'no table'} in {name}",
             "Give a folder such as closing/POLICY of a replay",
         )
-    kept = {table: frame for table, frame in read.frames.items() if table not in STATE}
-    rejected = {table: frame for table, frame in read.rejected.items() if table not in STATE}
+    other = {*_STOCK, *state.frames}
+    kept = {table: frame for table, frame in read.frames.items() if table not in other}
+    rejected = {table: frame for table, frame in read.rejected.items() if table not in other}
     return Read(
         frames={**kept, **state.frames},
-        breaches=(*(breach for breach in read.breaches if breach.table not in STATE), *state.breaches),
+        breaches=(*(breach for breach in read.breaches if breach.table not in other), *state.breaches),
         rejected={**rejected, **state.rejected},
         unknown=(*read.unknown, *state.unknown),
     )

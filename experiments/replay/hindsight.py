@@ -68,20 +68,22 @@ class ForesightPolicy:
         )
         comes = world.arrival_bucket(received_on(world, trial, self.pace.seed))
         follows = np.maximum(world.arrival_bucket(received_on(world, following, self.pace.seed)), comes + 1)
-        demand = self._demand(links, view)[trial.cell]
+        demand, presales = (units[trial.cell] for units in self._demand(links, view))
         lacking = np.zeros(world.n_cells)
         span = (comes - view.today, follows - view.today)
-        lacking[trial.cell] = _lacking(view, trial.cell, demand, span, self.pace.unmet)
+        lacking[trial.cell] = _lacking(view, trial.cell, (demand, presales), span, self.pace.unmet)
         return lines_over(world, view, links, lacking[links.cell], self.name)
 
     def levels(self, view: View) -> F64:
         """Refuse: foresight keeps no level."""
         return ActualPolicy(self.world).levels(view)
 
-    def _demand(self, links: Links, view: View) -> F64:
-        """Return demand from today on with that of fed cells, at the days on which they send for it."""
+    def _demand(self, links: Links, view: View) -> tuple[F64, F64]:
+        """Return demand from today on, that of fed cells included as they send for it, and what presales ask for."""
         world, network = self.world, links.network
         demand = world.demand[:, view.today - world.first :].copy()
+        orders = view.state.presales
+        presales = np.zeros_like(demand) if orders is None else orders.ahead(view.today, demand.shape)
         fed = np.flatnonzero(network.options.origin_cell[links.primary] >= 0)
         options = network.options.take(links.primary[fed])
         n_sites = len(set(network.cells.location_id))
@@ -94,22 +96,24 @@ class ForesightPolicy:
                 turn = np.maximum((buckets - lead[row] - sent[row]) // every, 0) * every + sent[row]
                 giver, taker = links.rows[options.origin_cell[row]], links.rows[options.cell[row]]
                 kept = turn < demand.shape[1]
-                np.add.at(demand[giver], turn[kept], demand[taker, kept])
-        return demand
+                np.add.at(demand[giver], turn[kept], (demand + presales)[taker, kept])
+        return demand, presales
 
 
-def _lacking(view: View, cell: I64, demand: F64, span: tuple[I64, I64], unmet: Unmet) -> F64:
+def _lacking(view: View, cell: I64, asked: tuple[F64, F64], span: tuple[I64, I64], unmet: Unmet) -> F64:
     """Return what stock and inbound lack of demand from the order until the next, shape of ``cell``.
 
     Parameters
     ----------
-    demand
-        Units from today on, shape (n, n_buckets).
+    asked
+        Demand, and what presales ask for, from today on; units, shape (n, n_buckets).
     span
         Buckets from today in which the order and the next one come, each of shape (n,).
     unmet
         What is short before the order comes is owed, and lacks too, where demand is backordered; else it is lost.
+        Presale orders are owed always.
     """
+    demand, presales = asked
     state, shipments = view.state, view.state.inbound
     comes, follows = span
     n_ahead = min(int(follows.max(initial=0)), demand.shape[1])
@@ -119,11 +123,12 @@ def _lacking(view: View, cell: I64, demand: F64, span: tuple[I64, I64], unmet: U
     stock = (state.on_hand - state.backlog)[cell]
     lacking = np.zeros(len(cell))
     for bucket in range(n_ahead):
-        stock = stock + inbound[cell, bucket] - demand[:, bucket]
+        before = stock + inbound[cell, bucket] - presales[:, bucket]
+        stock = before - demand[:, bucket]
         answered = (bucket >= comes) & (bucket < follows)
         if unmet != "backordered":
             # What is short before the order comes is lost, and what it will bring is not short.
-            stock = np.where(answered, stock, np.maximum(stock, 0.0))
+            stock = np.where(answered, stock, np.maximum(stock, np.minimum(before, 0.0)))
         lacking = np.maximum(lacking, np.where(answered, -stock, 0.0))
     return lacking
 

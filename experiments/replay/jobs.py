@@ -17,7 +17,7 @@ from experiments.replay.measures import Score, score
 from experiments.replay.ours import PlanPolicy
 from experiments.replay.policy_files import PolicySpec
 from experiments.replay.rules import RulePolicy
-from experiments.replay.view import Policy, stock_tables
+from experiments.replay.view import Policy, state_tables
 from experiments.replay.walk import Opening, Pace, Walked, walk
 from experiments.replay.world import World
 
@@ -83,7 +83,7 @@ def _one(job: Job, world: World, spec: PolicySpec, book: LinkBook) -> Result:
     walked = walk(world, policy_of(world, spec, book, job), job.opening, job.pace)
     found = score(world, walked, job.pace, job.first_scored, spec.name)
     notes = _drift(world, walked.trace) if spec.kind == "actual" and world.assumption == "sales" else ()
-    return Result(found, _named(world, walked, spec), stock_tables(world, walked.last), notes)
+    return Result(found, _named(world, walked, spec), state_tables(world, walked.last), notes)
 
 
 def _named(world: World, walked: Walked, spec: PolicySpec) -> pd.DataFrame:

@@ -10,10 +10,15 @@ import pandas as pd
 
 from engine.policy.types import F64, Bools
 from engine.simulation import Trace, arrival_cycles, cycle_units
+from engine.simulation.types import TRACED
 from experiments.replay.walk import Pace, Walked
 from experiments.replay.world import World
 
-COST_TERMS = ("holding", "shortage", "backorder", "expired", "left-over", "price-above-cost", "lane", "trip", "order")
+COST_TERMS = (
+    *("holding", "shortage", "backorder", "presale", "expired", "left-over", "price-above-cost", "lane", "trip"),
+    "order",
+)
+PRESALE_UNITS = ("presale_units", "presale_before", "presale_on_time", "presale_served", "presale_days")
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,9 @@ class Score:
         Arrays (n_cells, n_weeks) by name: units of demand, short, lost, served, expired; mean stock and its value;
         buckets in which something was asked for (``asked``) and those of them in which not all was there (``ran_out``);
         buckets in which the shop had run out and this policy had not (``marked``), and what was sold beyond what the
-        shop sold (``beyond_sales``).
+        shop sold (``beyond_sales``). Of presales: units that were to leave (``presale_units``), those of them that
+        waited as the first counted day began (``presale_before``), those that left on their first day
+        (``presale_on_time``), all that left (``presale_served``), and units times days waited (``presale_days``).
     costs
         Money (n_cells, n_weeks) by term, as in `COST_TERMS`.
     totals
@@ -70,9 +77,10 @@ def score(world: World, walked: Walked, pace: Pace, first_scored: int, policy: s
 def since(trace: Trace, bucket: int) -> Trace:
     """Return the part of a trace from a bucket on."""
     cut = bucket - trace.start
-    names = ("demand", "short", "lost", "served", "received", "sent", "expired", "closing", "backlog")
     opening = trace.closing[:, cut - 1] if cut else trace.opening
-    return Trace(start=bucket, opening=opening, **{name: getattr(trace, name)[:, cut:] for name in names})
+    presale = None if trace.presale is None else trace.presale.columns(cut)
+    columns = {name: getattr(trace, name)[:, cut:] for name in TRACED}
+    return Trace(start=bucket, opening=opening, presale=presale, **columns)
 
 
 def by_week(buckets: F64, per_week: int) -> F64:
@@ -104,16 +112,38 @@ def _units(world: World, trace: Trace, first: int) -> dict[str, F64]:
         "ran_out": (trace.short > 0).astype(np.float64),
         "marked": (ours_lasted & world.network.demanded[:, None]).astype(np.float64),
         "beyond_sales": beyond,
+        **_presale_units(world, trace),
     }
 
 
+def _presale_units(world: World, trace: Trace) -> dict[str, F64]:
+    course, none = trace.presale, np.zeros_like(trace.demand)
+    if course is None:
+        return dict.fromkeys(PRESALE_UNITS, none)
+    before = none.copy()
+    before[:, 0] = (course.waiting + course.served + course.cancelled - course.asked)[:, 0]
+    days = world.calendar.days[trace.start : trace.end].astype(np.float64)
+    return dict(zip(PRESALE_UNITS, (course.asked, before, course.on_time, course.served, course.waiting * days),
+                    strict=True))  # fmt: skip
+
+
 def _stock_costs(world: World, trace: Trace, pace: Pace) -> dict[str, F64]:
-    """Return holding on stock at each bucket's end, shortage once a unit, late units by day, and what expired."""
+    """Return holding on stock at each bucket's end, shortage once a unit, late units by day, and what expired.
+
+    A presale order that does not leave on its first day costs what a plan counts: the shortage cost, once, or by days
+    where unmet demand is owed.
+    """
     cells = world.network.cells
     days = world.calendar.days[trace.start : trace.end].astype(np.float64)
     # A unit that another site serves is charged as a lost one.
     charged = trace.short if pace.unmet == "served_elsewhere" else trace.lost
+    presale = np.zeros_like(trace.demand)
+    if trace.presale is not None and pace.unmet == "backordered":
+        presale = cells.backorder_cost[:, None] * trace.presale.waiting * days
+    elif trace.presale is not None:
+        presale = cells.shortage_cost[:, None] * (trace.presale.asked - trace.presale.on_time)
     return {
+        "presale": presale,
         "holding": cells.holding_cost[:, None] * trace.closing * days,
         "shortage": cells.shortage_cost[:, None] * charged,
         "backorder": cells.backorder_cost[:, None] * trace.backlog * days,

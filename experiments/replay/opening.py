@@ -23,7 +23,8 @@ _SLACK = 1e-9
 def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tuple[Message, ...]]:
     """Return the stock at the end of the day before the replay, and what `receipts` say was on its way then.
 
-    A line on its way is due a usual lead time after its order; the day on which it really came is the world's alone.
+    A line on its way is due a usual lead time after its order; the day on which it really came is the world's alone,
+    and so is that it came in parts: policies see one open order line with all that was still to come.
     Of each cell the latest record before the replay counts; one without any opens with nothing, which is told.
     """
     day = world.date_of(world.first)
@@ -48,16 +49,22 @@ def real_opening(world: World, stock_history: pd.DataFrame) -> tuple[Opening, tu
         sent, np.maximum(world.arrival_bucket(lines.available_date), sent), lines.promise,
     )  # fmt: skip
     dates = {"order_date": lines.order_date, "available_date": lines.available_date, "received_on": lines.received_on}
+    own = rows[early.to_numpy(bool)]
+    orders = {name: own[name].astype(object).to_numpy(object) for name in ("order_id", "line_no")}
     book = pd.DataFrame(
-        {name: days.astype("datetime64[ns]") for name, days in dates.items()},
+        {**{name: days.astype("datetime64[ns]") for name, days in dates.items()}, **orders},
         index=pd.Index(lines.line_id, dtype=object),
     )
-    state = StockState(world.first, on_hand, np.zeros(world.n_cells), Shipments(inbound, arrives))
+    state = StockState(
+        world.first, on_hand, np.zeros(world.n_cells), Shipments(inbound, arrives), presales=world.presale_orders
+    )
     return opening_of(state, book), tuple(notes)
 
 
 def stated_opening(world: World, tables: Tables, seed: int) -> Opening:
     """Return the state of ``inventory``, ``inventory_batches`` and ``open_orders``, at the start of the first day.
+
+    Presale orders are the world's, which reads them off the same tables.
 
     A line comes on the day that its order date draws, as it would have had the replay placed it (`received_on`), and
     not before the first day; where no order date is given, on its due date. Drafts are not on their way. What is
@@ -90,7 +97,8 @@ def stated_opening(world: World, tables: Tables, seed: int) -> Opening:
     known = ~np.isnat(expires)
     life[known] = np.maximum(world.bucket_of(expires[known]) - comes[known] + 1, 1)
     inbound = Shipments(lines, comes, life)
-    return opening_of(StockState(world.first, on_hand - promised, backlog, inbound, batches), book)
+    state = StockState(world.first, on_hand - promised, backlog, inbound, batches, world.presale_orders)
+    return opening_of(state, book)
 
 
 def _stated_batches(world: World, rows: pd.DataFrame, on_hand: F64) -> tuple[F64, F64 | None]:
@@ -164,7 +172,8 @@ def _stated_lines(world: World, orders: pd.DataFrame) -> OrderLines:
 def target_opening(world: World, levels: F64) -> Opening:
     """Return ``levels`` in stock and nothing on its way; units are whole where the item is not divisible."""
     on_hand = np.where(world.network.cells.divisible, levels, np.ceil(levels - 1e-9))
-    return opening_of(StockState(world.first, on_hand, np.zeros(world.n_cells), no_shipments()))
+    nothing = np.zeros(world.n_cells)
+    return opening_of(StockState(world.first, on_hand, nothing, no_shipments(), presales=world.presale_orders))
 
 
 def empty_opening(world: World) -> Opening:

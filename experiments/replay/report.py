@@ -24,9 +24,12 @@ _SUMMARY = (
 _BY_CLASS = (
     "abc", "policy", "cost", "fill_rate", "stock_out_share", "stock_value", "turns", "demand", "short",
 )  # fmt: skip
+_OF_PRESALES = ("presale_units", "presale_local", "presale_waiting_days")
 _KINDS = {
     **dict.fromkeys(("cost", "stock_value", "opening_value", "closing_value", "value", "value_bought"), "money"),
-    **dict.fromkeys(("fill_rate", "cycle_service", "stock_out_share", "marked_share", "place"), "share"),
+    **dict.fromkeys(
+        ("fill_rate", "cycle_service", "stock_out_share", "marked_share", "place", "presale_local"), "share"
+    ),
 }
 _ROWS = 400
 
@@ -45,17 +48,18 @@ def render_replay(tables: Tables, scored: tuple[str, str], first_day: str, meta:
     """
     catalogue = read_catalogue()
     assumptions = list(dict.fromkeys(tables["summary"]["demand_as"]))
+    of_presales = _OF_PRESALES if tables["summary"]["presale_units"].any() else ()
     return report_template("replay.html.j2").render(
         meta=meta,
         contract_version=CONTRACT_VERSION,
         scored=scored,
         first_day=first_day,
         totals=_totals(tables["summary"]),
-        summaries=[(name, _grid(tables["summary"], name, _SUMMARY, catalogue)) for name in assumptions],
+        summaries=[(name, _grid(tables["summary"], name, _SUMMARY + of_presales, catalogue)) for name in assumptions],
         charts=_charts(tables, assumptions[0]),
         grids={
             "differences": _differences(tables["differences"], catalogue),
-            "by_class": _grid(tables["by_class"], assumptions[0], _BY_CLASS, catalogue),
+            "by_class": _grid(tables["by_class"], assumptions[0], _BY_CLASS + of_presales, catalogue),
             "costs": _grid(_wide_costs(tables["costs"], catalogue), assumptions[0], None, catalogue),
             "censored": grid(
                 tables["summary"], ("policy", "demand_as", "cost", "fill_rate", "marked_share", "beyond_sales"), _ROWS,

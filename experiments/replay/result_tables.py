@@ -10,7 +10,7 @@ import pandas as pd
 
 from engine.policy.types import F64, I64, Bools, Texts
 from engine.simulation.bootstrap import Measure, Redraw, Sums, differences
-from experiments.replay.measures import COST_TERMS, Score
+from experiments.replay.measures import COST_TERMS, PRESALE_UNITS, Score
 
 MEASURES: Mapping[str, Measure] = {
     "cost": lambda sums: sums["cost"],
@@ -112,7 +112,7 @@ def _figures(score: Score, grounds: Grounds, rows: Bools) -> dict[str, float]:
     units = {name: array[rows] for name, array in score.units.items()}
     n_weeks = len(grounds.weeks)
     stock_value = float(units["stock_value"].sum()) / n_weeks
-    sold_value = float((grounds.value[rows, None] * units["served"]).sum())
+    sold_value = float((grounds.value[rows, None] * (units["served"] + units["presale_served"])).sum())
     return {
         "cost": float(sum(array[rows].sum() for array in score.costs.values())),
         "fill_rate": 1.0 - _ratio(units["short"].sum(), units["demand"].sum()),
@@ -122,6 +122,17 @@ def _figures(score: Score, grounds: Grounds, rows: Bools) -> dict[str, float]:
         "stock_units": float(units["stock"].sum()) / n_weeks,
         "stock_value": stock_value,
         "turns": _ratio(sold_value * 52.0 / n_weeks, stock_value),
+        **_presale_figures({name: float(units[name].sum()) for name in PRESALE_UNITS}),
+    }
+
+
+def _presale_figures(units: Mapping[str, float]) -> dict[str, float]:
+    """Return presale units, the share that left on the first day, and the mean days waited; NaN without presales."""
+    owed = units["presale_units"] + units["presale_before"]
+    return {
+        "presale_units": units["presale_units"],
+        "presale_local": _ratio(units["presale_on_time"], units["presale_units"]),
+        "presale_waiting_days": _ratio(units["presale_days"], owed),
     }
 
 
@@ -189,6 +200,9 @@ def _items(score: Score, grounds: Grounds) -> pd.DataFrame:
             "stock_value": units["stock_value"] / len(grounds.weeks),
             "cost": sum(array.sum(axis=1) for array in score.costs.values()),
             "beyond_sales": units["beyond_sales"],
+            "presale_units": units["presale_units"],
+            "presale_on_time": units["presale_on_time"],
+            "presale_days": units["presale_days"],
         }
     )
 

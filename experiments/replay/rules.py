@@ -131,10 +131,10 @@ def min_max(view: View, links: Links, params: RuleParams) -> tuple[F64, F64]:
 
 
 def positions(view: View) -> F64:
-    """Return stock and what is on its way, less what is owed, shape (n_cells,)."""
+    """Return stock and what is on its way, less what is owed, presale orders from their shipping on too; (n_cells,)."""
     lines = view.state.inbound.lines
     inbound = np.bincount(lines.cell, weights=lines.units, minlength=len(view.state.on_hand))
-    position: F64 = view.state.on_hand - view.state.backlog + inbound
+    position: F64 = view.state.on_hand - view.state.backlog - view.presales_owed + inbound
     return position
 
 

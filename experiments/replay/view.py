@@ -15,6 +15,7 @@ from engine.tables import Tables
 from experiments.replay.world import World
 
 NOT_YET = np.datetime64("NaT", "D")
+_LINE = ["order_id", "line_no"]
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ class OrderLines:
 class View:
     """What is known at the start of a day; nothing in it was recorded on or after that day.
 
-    Two things are the world's and not for a policy without hindsight: in which bucket a line of ``state.inbound``
-    arrives, and its ``received_on`` in ``book``. The tables of a view (`tables_at`) hold neither.
+    Three things are the world's and not for a policy without hindsight: in which bucket a line of ``state.inbound``
+    arrives, its ``received_on`` in ``book``, and ``state.presales``. The tables of a view (`tables_at`) hold none.
 
     Parameters
     ----------
@@ -80,11 +81,14 @@ class View:
     since
         First bucket in which each cell is on record, today's for those that are not, shape (n_cells,).
     known
-        Cells on record that sell, shape (n_cells,).
+        Cells on record that sell, and those with known presale orders, shape (n_cells,).
+    presales_owed
+        Units of known presale orders that are due today or earlier and have not left, shape (n_cells,).
     state
         Stock, and what is on its way.
     book
-        Dates of all lines placed: ``order_date, available_date, received_on`` by line id.
+        Dates of all lines placed: ``order_date, available_date, received_on`` by line id; of lines that the opening
+        read off receipts also ``order_id`` and ``line_no``.
     arrived
         Lines that arrived in the replay, by id.
     tables
@@ -101,6 +105,7 @@ class View:
     price: F32
     since: I64
     known: Bools
+    presales_owed: F64
     state: StockState
     book: pd.DataFrame
     arrived: pd.DataFrame
@@ -151,6 +156,8 @@ def tables_at(world: World, view: View) -> Tables:
         **stock_tables(world, view, texts),
         "receipts": _receipts(view, texts),
     }
+    if world.presales is not None and view.state.presales is not None:
+        frames |= world.presales.tables(view.state.presales, view.calendar.as_of)
     fresh = Tables.of(frames)
     return Tables(
         {**view.tables.frames, **{name: fresh.frames[name] for name in frames}},
@@ -191,13 +198,41 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
             ),
         }
     )
-    tables = {"inventory": inventory, "open_orders": orders[orders["units"] > 0]}
+    tables = {"inventory": inventory, "open_orders": _by_order_line(orders[orders["units"] > 0], view.book)}
     if world.life_buckets is not None and state.batches is not None:
         cell, bucket = np.nonzero(state.batches)
         days = _last_day(world, view, state.bucket + bucket, np.ones(len(cell), bool))
         tables["inventory_batches"] = pd.DataFrame(
             {**texts.keys(cell), "expiry_date": days, "units": state.batches[cell, bucket]}
         )
+    return tables
+
+
+def _by_order_line(orders: pd.DataFrame, book: pd.DataFrame) -> pd.DataFrame:
+    """Return the orders with the parts of an order line, each of which has a receipt of its own, as that line.
+
+    Receipts of one line that name several items, sources or days of ordering stay apart.
+    """
+    if "order_id" not in book:
+        return orders
+    real = book.reindex(pd.Index(orders["order_id"], dtype=object))
+    lines = orders.assign(**{name: real[name].to_numpy(object) for name in _LINE}).drop(columns="restock_line_id")
+    key = [name for name in lines.columns if name != "units"]
+    kinds = lines.drop_duplicates(key)
+    several = pd.MultiIndex.from_frame(kinds.loc[kinds.duplicated(_LINE, keep=False), _LINE])
+    merged = lines["order_id"].notna().to_numpy(bool) & ~pd.MultiIndex.from_frame(lines[_LINE]).isin(several)
+    if not merged.any():
+        return orders
+    lines = lines[merged].groupby(key, sort=False, dropna=False)["units"].sum().reset_index()
+    rest = orders[~merged]
+    return pd.concat([rest.assign(line_no="1"), lines], ignore_index=True) if len(rest) else lines
+
+
+def state_tables(world: World, view: View) -> dict[str, pd.DataFrame]:
+    """Return the state of a view as another run opens with it: `stock_tables`, and `presales` where there are any."""
+    tables = stock_tables(world, view)
+    if world.presales is not None and view.state.presales is not None:
+        tables["presales"] = world.presales.state(view.state.presales, view.calendar.as_of)
     return tables
 
 
@@ -209,7 +244,7 @@ def _last_day(world: World, view: View, bucket: I64, known: Bools) -> Days:
 
 def _sales(world: World, view: View, texts: Texting) -> pd.DataFrame:
     told = (view.units > 0) | (view.available < 1) | np.isfinite(view.price)
-    on_record = np.flatnonzero(view.known)
+    on_record = np.flatnonzero(view.known & (view.since < view.today))
     # A cell that only feeds others sells nothing, and does not run out of what it sells.
     told &= (view.since[:, None] <= np.arange(view.today)) & world.network.demanded[:, None]
     # The first and the last bucket are covered even where nothing was sold in them.

@@ -158,6 +158,10 @@ def _view(
 ) -> View:
     today = state.bucket
     day = world.date_of(today)
+    known, owed = (world.seen_from < today) & world.network.demanded, np.zeros(world.n_cells)
+    if world.presales is not None and state.presales is not None:
+        known = known | world.presales.cells(day, world.n_cells)
+        owed = world.presales.owed(state.presales, (today, day), world.n_cells)
     early = world.receipts["received_on"] < world.date_of(world.first)
     return View(
         calendar=Calendar(world.calendar.bucket, day, today, 0),
@@ -167,7 +171,8 @@ def _view(
         available=_past(record.available, today),
         price=_past(world.price, today),
         since=np.minimum(world.seen_from, today),
-        known=(world.seen_from < today) & world.network.demanded,
+        known=known,
+        presales_owed=owed,
         state=state,
         book=book,
         arrived=arrived,

@@ -15,12 +15,12 @@ from engine.network.params import LimitParams
 from engine.tables import Tables
 from engine.tables.tables import empty, null_column
 
-FRESH = ("sales", "inventory", "open_orders", "receipts", "stock_history")
-"""Tables that each policy makes for itself as it goes."""
+FRESH = ("sales", "inventory", "open_orders", "receipts", "stock_history", "presales", "presale_events")
+"""Tables that each policy makes for itself as it goes, or is told of day by day."""
 
 _SUPPLIER_LIMITS = ("min_order_value", "min_order_volume", "container_volume", "capacity_units_per_week")
 _LEFT_OUT = (
-    *("presales", "presale_events", "inventory_batches", "price_breaks"),
+    *("inventory_batches", "price_breaks"),
     *(f"suppliers.{name}" for name in _SUPPLIER_LIMITS),
     *("lanes.trip_capacity_volume", "locations.capacity_volume"),
 )
@@ -33,15 +33,15 @@ _FIRST_DAY = {"supply": "valid_from"}
 def without(tables: Tables, names: Sequence[str] = _LEFT_OUT) -> Tables:
     """Return the tables as if some tables, or columns ``table.column``, had not been given; by default `_LEFT_OUT`.
 
-    Presale units leave the sales too.
+    Presale units leave the sales: they are owed line by line, as `presales` have them.
     """
     cut = [name.split(".") for name in names if "." in name]
     frames = {**tables.frames, **{name: empty(name) for name in names if "." not in name}}
     for table, column in cut:
         rows = frames[table]
         frames[table] = rows.assign(**{column: null_column(table, column, len(rows))})
-    if "presales" in names and tables.has("sales", "channel"):
-        sales = tables["sales"]
+    if tables.has("sales", "channel"):
+        sales = frames["sales"]
         frames["sales"] = sales[~is_presale(sales["channel"])].reset_index(drop=True)
     given = {
         name: columns - {column for table, column in cut if table == name}
@@ -79,8 +79,6 @@ def no_closures() -> pd.DataFrame:
 def replay_notes(tables: Tables, first_day: np.datetime64) -> tuple[Message, ...]:
     """Return what is left out of a replay, and which later rows policies are shown because no day says otherwise."""
     notes = []
-    if tables.has("sales", "channel") and (n_rows := int(is_presale(tables["sales"]["channel"]).sum())):
-        notes.append(Message("replay-presales-left-out", {"count": n_rows}))
     if n_items := int(tables["items"]["shelf_life_days"].notna().sum()):
         notes.append(Message("replay-shelf-life", {"count": n_items}))
     later = []

@@ -21,7 +21,10 @@ from engine.messages import Message
 from engine.network.build import build_network
 from engine.network.types import Network
 from engine.policy.types import F32, F64, I64, Bools, Texts
+from engine.simulation import PresaleOrders
 from engine.tables import Tables
+from experiments.replay.presale_orders import presales_of, told_bom
+from experiments.replay.presales import WorldPresales
 from experiments.replay.ways import Ways, ways_of
 from experiments.replay.withheld import FRESH, known_on, no_closures, replay_notes, without
 
@@ -60,7 +63,9 @@ class World:
     stock_history
         What was really in stock, all of it.
     assumption
-        What ``demand`` is: "sales" or "recovered".
+        What ``demand`` is: "sales" or "recovered"; presale orders are in neither.
+    presales
+        Presale orders, None where there are none.
     """
 
     tables: Tables
@@ -79,6 +84,7 @@ class World:
     announced: pd.DataFrame
     stock_history: pd.DataFrame
     assumption: str = "sales"
+    presales: WorldPresales | None = None
 
     @property
     def n_cells(self) -> int:
@@ -94,6 +100,11 @@ class World:
     @property
     def n_buckets(self) -> int:
         return self.calendar.n_history
+
+    @property
+    def presale_orders(self) -> PresaleOrders | None:
+        """Presale orders as they stand at the start of the first day."""
+        return None if self.presales is None else self.presales.orders
 
     @cached_property
     def index(self) -> pd.MultiIndex:
@@ -168,7 +179,7 @@ def world_of(
         raise ConfigError("A replay walks in days or weeks", "monthly sales", "Give daily or weekly sales")
     first, end = _stretch(whole, stretch)
     told = without(tables)
-    keys = demand_keys(told, whole)
+    keys = demand_keys(_all_standing(told), whole)
     names = SeriesKeys(*keys)
     sales = base_sales(told)
     history = build_history(told, sales, whole, names)
@@ -180,11 +191,12 @@ def world_of(
     units, available, price = (np.full(shape, value, np.float32) for value in (0.0, 1.0, np.nan))
     units[rows], available[rows], price[rows] = history.units, history.available, history.price
     seen = np.full(n, whole.n_history, np.int64)
+    presales, presale_notes = presales_of(tables, network, whole, first)
     series = names.rows_of_sales(sales)
     bucket = np.maximum(whole.bucket_of(sales.date) + whole.n_history, 0)
     np.minimum.at(seen, rows[series[series >= 0]], bucket[series >= 0])
     world = World(
-        tables=without(told, FRESH),
+        tables=_unfolded(without(told, FRESH)),
         receipts=tables["receipts"],
         calendar=whole,
         first=first,
@@ -199,8 +211,22 @@ def world_of(
         helpers=_helpers(told, network),
         announced=no_closures() if announced is None else announced,
         stock_history=tables["stock_history"],
+        presales=presales,
     )
-    return world, (*span_notes, *history.notes, *network.notes, *replay_notes(tables, world.date_of(first)))
+    notes = (*replay_notes(tables, world.date_of(first)), *presale_notes)
+    return world, (*span_notes, *history.notes, *network.notes, *notes)
+
+
+def _all_standing(tables: Tables) -> Tables:
+    """Return the tables with no presale order cancelled: until it is, policies see it."""
+    rows = tables["presales"]
+    rows = rows.assign(status=rows["status"].where(rows["status"] != "cancelled", "deposit"))
+    return replace(tables, frames={**tables.frames, "presales": rows})
+
+
+def _unfolded(tables: Tables) -> Tables:
+    """Return the tables with a `bom` for sales and orders that hold components already."""
+    return replace(tables, frames={**tables.frames, "bom": told_bom(tables)})
 
 
 def recovered(world: World, tables: Tables, config: PlanConfig) -> World:

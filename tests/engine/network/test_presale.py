@@ -96,6 +96,22 @@ def past(name, year, *lines):
     return event, rows
 
 
+@pytest.mark.parametrize(("cancelled_on", "deposit"), [("2025-10-26", 0.0), (AS_OF, 8.0), ("2025-11-03", 8.0)])
+def test_a_line_that_is_cancelled_later_stands_as_a_deposit(cancelled_on, deposit):
+    given = tables(line(1, 8.0, "cancelled"))
+    lines = given["presales"].assign(cancelled_on=pd.Timestamp(cancelled_on))
+    _, presale = presale_of(Tables({**given.frames, "presales": lines}, given.columns_given))
+    assert presale.rows["deposit"].sum() == deposit
+    assert demand_keys(Tables.of({**frames_of("C", lines), "sales": given["sales"]}), CALENDAR)[0].tolist() == (
+        ["A", "A", "C"] if deposit else ["A", "A"]
+    )
+
+
+def frames_of(item, lines):
+    """Return presale lines as a table of their own, for another item."""
+    return {"presales": lines.assign(item_id=item, location_id="E")}
+
+
 def test_committed_units_fall_on_the_first_day_of_shipping_at_the_first_site_of_their_region():
     paths = drawn(tables(line(1, 30), line(2, 12, "paid"), line(3, 7, region="west"), line(4, 5, "cancelled")))
     east, west = paths["A", "E"], paths["A", "W"]

@@ -170,8 +170,46 @@ def test_what_is_on_its_way_is_due_a_lead_time_after_its_order_whenever_it_came(
     opening, _ = real_opening(world, world.stock_history)
     orders = tables_at(world, view_at_start(world, opening, 1))["open_orders"]
     assert orders["due_date"].tolist() == [pd.Timestamp(FROM)]
-    assert orders["order_id"].tolist() == ["R1/1/0"]
+    assert orders[["order_id", "line_no"]].to_numpy().tolist() == [["R1", "1"]]
     assert opening.state.inbound.arrives.tolist() == [world.first + weeks_late]
+
+
+def test_an_order_line_that_came_in_parts_is_one_open_order_line_until_the_parts_come():
+    parts = [received("R1", "A", units, (FROM - 7, FROM + days)) for units, days in ((4.0, 0), (3.0, 7), (2.0, 21))]
+    other = received("R1", "A", 5.0, (FROM - 7, FROM + 14)).assign(line_no="2")
+    world = small_world(small_frames() | {"receipts": pd.concat([*parts, other], ignore_index=True)})
+    policy = Keeping(world)
+    last = walked(world, policy).last
+    lines = [tables_at(world, view)["open_orders"] for view in [*policy.views, last]]
+    # Every part was ordered for the first day; what is still to come of line 1 is 9, 5, 2, 2 and then nothing.
+    for rows, units in zip(lines, ({"1": 9, "2": 5}, {"1": 5, "2": 5}, {"1": 2, "2": 5}, {"1": 2}, {}), strict=True):
+        real = rows[rows["order_id"] == "R1"]
+        assert dict(zip(real["line_no"], real["units"], strict=True)) == units
+        assert real["restock_line_id"].isna().all()
+    placed = lines[-1]
+    assert (placed["restock_line_id"] == placed["order_id"]).all()
+    assert len(placed)
+
+
+def test_receipts_of_one_line_that_are_of_several_items_stay_lines_of_their_own():
+    parts = [
+        received("R1", item, units, (FROM - 7, FROM + days)) for item, units, days in (("A", 4.0, 0), ("B", 3.0, 7))
+    ]
+    world = small_world(small_frames() | {"receipts": pd.concat(parts, ignore_index=True)})
+    opening, _ = real_opening(world, world.stock_history)
+    orders = tables_at(world, view_at_start(world, opening, 1))["open_orders"]
+    assert orders[["order_id", "line_no", "units"]].to_numpy().tolist() == [["R1/1/0", "1", 4], ["R1/1/1", "1", 3]]
+
+
+class Keeping:
+    """Three weeks of cover that keeps the views it was shown."""
+
+    def __init__(self, world: World) -> None:
+        self.views, self.policy = list[View](), cover_policy(world)
+
+    def decide(self, view: View) -> OrderLines:
+        self.views.append(view)
+        return self.policy.decide(view)
 
 
 def test_foresight_reads_demand_and_lacks_nothing_that_an_order_could_bring():
