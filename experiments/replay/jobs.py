@@ -13,10 +13,11 @@ from engine.messages import Message
 from engine.simulation import Trace
 from experiments.replay.hindsight import ActualPolicy, ForesightPolicy
 from experiments.replay.links_then import LinkBook
-from experiments.replay.measures import Score, score
+from experiments.replay.measures import Score, score, since
 from experiments.replay.ours import PlanPolicy
 from experiments.replay.policy_files import PolicySpec
 from experiments.replay.rules import RulePolicy
+from experiments.replay.site_room import SiteRoom, room_rows
 from experiments.replay.view import Policy, state_tables
 from experiments.replay.walk import Opening, Pace, Walked, walk
 from experiments.replay.world import World
@@ -40,6 +41,8 @@ class Job:
         Steps between two fits of the chosen models.
     fit
         A fit at the first step for restock's policies; None where the job holds none.
+    room
+        Sites that state how much they hold.
     """
 
     worlds: tuple[World, ...]
@@ -49,15 +52,17 @@ class Job:
     pace: Pace
     first_scored: int
     refit_steps: int
+    room: SiteRoom
     fit: Fitted | None = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """A walk's score, its lines by name of cell, the tables of its closing state, and what is to be told."""
+    """A walk's score, its lines by name of cell, its volume at sites, its closing state, and what is to be told."""
 
     score: Score
     lines: pd.DataFrame
+    site_room: pd.DataFrame
     closing: dict[str, pd.DataFrame]
     notes: tuple[Message, ...]
 
@@ -83,7 +88,8 @@ def _one(job: Job, world: World, spec: PolicySpec, book: LinkBook) -> Result:
     walked = walk(world, policy_of(world, spec, book, job), job.opening, job.pace)
     found = score(world, walked, job.pace, job.first_scored, spec.name)
     notes = _drift(world, walked.trace) if spec.kind == "actual" and world.assumption == "sales" else ()
-    return Result(found, _named(world, walked, spec), state_tables(world, walked.last), notes)
+    room = room_rows(job.room, since(walked.trace, job.first_scored), spec.name, world.assumption)
+    return Result(found, _named(world, walked, spec), room, state_tables(world, walked.last), notes)
 
 
 def _named(world: World, walked: Walked, spec: PolicySpec) -> pd.DataFrame:

@@ -24,11 +24,13 @@ _SUMMARY = (
 _BY_CLASS = (
     "abc", "policy", "cost", "fill_rate", "stock_out_share", "stock_value", "turns", "demand", "short",
 )  # fmt: skip
+_OF_SITES = ("location_id", "policy", "capacity_volume", "mean_volume", "most_volume", "share_over")
 _OF_PRESALES = ("presale_units", "presale_local", "presale_waiting_days")
 _KINDS = {
     **dict.fromkeys(("cost", "stock_value", "opening_value", "closing_value", "value", "value_bought"), "money"),
     **dict.fromkeys(
-        ("fill_rate", "cycle_service", "stock_out_share", "marked_share", "place", "presale_local"), "share"
+        ("fill_rate", "cycle_service", "stock_out_share", "marked_share", "place", "presale_local", "share_over"),
+        "share",
     ),
 }
 _ROWS = 400
@@ -65,6 +67,7 @@ def render_replay(tables: Tables, scored: tuple[str, str], first_day: str, meta:
                 tables["summary"], ("policy", "demand_as", "cost", "fill_rate", "marked_share", "beyond_sales"), _ROWS,
                 catalogue, as_kind=_KINDS,
             ),
+            "site_room": _grid(tables["site_room"], assumptions[0], _OF_SITES, catalogue),
             "assumptions": grid(tables["assumptions"], ("assumption", "count"), _ROWS, catalogue, "assumptions"),
         },
     )  # fmt: skip

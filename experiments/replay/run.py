@@ -33,6 +33,7 @@ from experiments.replay.opening import (
 )
 from experiments.replay.policy_files import OURS, PolicySpec, read_policies, refuse_repeated, with_references
 from experiments.replay.result_tables import Compared, Grounds, replay_tables
+from experiments.replay.site_room import site_room
 from experiments.replay.walk import Opening, Pace
 from experiments.replay.what_if import WhatIf, changed_policies, changed_tables, read_what_if
 from experiments.replay.withheld import without
@@ -135,7 +136,7 @@ def replay(
     worlds = _worlds(world, tables, settings)
     given, opening_notes = _given_opening(world, tables, pace, request)
     first = given or empty_opening(world)
-    before = Job(worlds, tuple(specs), settings, first, pace, world.first, refit_steps)
+    before = Job(worlds, tuple(specs), settings, first, pace, world.first, refit_steps, site_room(tables, world))
     opening, fits, target_notes = first_steps(before, given, run)
     warm_up = 0 if given is not None else warm_up_buckets(world)
     if world.first + warm_up >= world.end:
@@ -220,6 +221,7 @@ def _replayed(
     tables = replay_tables([result.score for result in results], grounds, compared)
     lines = [result.lines for result in results if len(result.lines)]
     tables["lines"] = pd.concat(lines, ignore_index=True) if lines else results[0].lines
+    tables["site_room"] = pd.concat([result.site_room for result in results], ignore_index=True)
     tables["assumptions"] = assumptions
     closing = {r.score.policy: r.closing for r in results if r.score.assumption == "sales"}
     span = (world.date_of(start.first_scored), world.calendar.edges[world.end])

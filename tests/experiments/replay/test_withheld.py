@@ -20,6 +20,7 @@ from experiments.replay.ours import PlanPolicy
 from experiments.replay.policy_files import PolicySpec
 from experiments.replay.rules import RuleParams, RulePolicy
 from experiments.replay.run import _scope_notes
+from experiments.replay.site_room import site_room
 from experiments.replay.view import Policy
 from experiments.replay.walk import Pace, Walked, walk
 from experiments.replay.withheld import without
@@ -91,7 +92,9 @@ def test_a_budget_binds_no_policy_and_is_told(unlimited: dict[str, list[list[obj
     assert placed(world, PlanPolicy(world, poor, 4)) == unlimited["restock"]
     specs = (PolicySpec("poor", "restock", settings=poor), PolicySpec("rich", "restock", settings=SETTINGS))
     opening = real_opening(world, world.stock_history)[0]
-    (note,) = _scope_notes(Job((world,), specs, SETTINGS, opening, PACE, world.first, 4), (world,))
+    (note,) = _scope_notes(
+        Job((world,), specs, SETTINGS, opening, PACE, world.first, 4, site_room(world.tables, world)), (world,)
+    )
     assert (note.code, dict(note.values)) == ("replay-budget-left-out", {"count": 1, "policies": "poor"})
 
 
