@@ -181,15 +181,16 @@ def _lead_factors(ratio: Floats, weight: Doubles, cycle: int) -> Doubles:
 
     ``ratio`` and ``weight`` have shape (n_stretches, length); the result (length,).
     """
-    total, phase = weight.sum(axis=0), np.arange(weight.shape[1]) % cycle
-    known = total > 0
-    total = np.where(known, total, 1.0)
+    total = weight.sum(axis=0)
+    if not total.all():
+        return np.ones(len(total))
     mean = (weight * ratio).sum(axis=0) / total
-    usual = (np.bincount(phase, mean) / np.maximum(np.bincount(phase, known), 1))[phase]
-    known &= usual > 0
-    usual = np.where(known, usual, 1.0)
-    off = np.where(known, mean / usual - 1, 0.0)
-    noise = np.where(known, (weight**2 * (ratio - mean) ** 2).sum(axis=0) / (total * usual) ** 2, 0.0)
+    phase = np.arange(len(mean)) % cycle
+    usual = (np.bincount(phase, mean) / np.bincount(phase))[phase]
+    if not usual.all():
+        return np.ones(len(total))
+    off = mean / usual - 1
+    noise = (weight**2 * (ratio - mean) ** 2).sum(axis=0) / (total * usual) ** 2
     share = np.clip(1 - noise.sum() / max((off**2).sum(), 1e-12), 0.0, 1.0)
     return np.asarray(np.clip(1 + share * off, 1 / LEAD_BOUND, LEAD_BOUND))
 

@@ -1,7 +1,5 @@
 """What all series shared on a few dates is no property of a distance from the forecast; a weekday is."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -23,9 +21,9 @@ def past_of(factor, n=2000, n_origins=2, cycle=1, seed=1):
     return Backcast(panel.item_id, panel.location_id, mean, demand, none, cycle=cycle), panel
 
 
-def units_by_lead(past, panel, wanted=None):
+def units_by_lead(past, panel):
     """Units of all paths over those of a flat forecast of every series, by lead."""
-    wanted = past.mean[:, 0] if wanted is None else wanted
+    wanted = past.mean[:, 0]
     return ResidualPool.learn(past).sample(wanted, panel, 100, Streams(3)).units.mean(axis=(0, 1)) / wanted.mean(axis=0)
 
 
@@ -33,16 +31,6 @@ def test_a_slump_that_all_series_had_on_a_date_does_not_come_again_at_the_same_l
     factor = np.ones(LENGTH)
     factor[4] = 0.6
     np.testing.assert_allclose(units_by_lead(*past_of(factor)), 1, rtol=0.03)
-
-
-def test_a_day_on_which_nothing_is_forecast_keeps_no_other_from_being_evened():
-    factor = np.ones(LENGTH)
-    factor[4] = 0.6
-    past, panel = past_of(factor)
-    closed = np.where(np.arange(LENGTH) == 6, 0, past.mean).astype(np.float32)
-    actual = np.where(np.arange(LENGTH) == 6, 0, past.actual).astype(np.float32)
-    after = units_by_lead(replace(past, mean=closed, actual=actual), panel, wanted=past.mean[:, 0])
-    np.testing.assert_allclose(np.delete(after, 6), 1, rtol=0.03)
 
 
 def test_growth_in_the_hold_out_is_not_forecast_to_begin_anew():
