@@ -49,7 +49,7 @@ def errors_at(
     rows = (np.arange(s, min(s + CHUNK_SERIES, panel.n_series)) for s in range(0, panel.n_series, CHUNK_SERIES))
     parts = list(executor.map(look, (panel.take(chunk) for chunk in rows)))
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_ROW}
-    return Backcast(**joined, origins=origins, cycle=parts[0].cycle if parts else 1)
+    return Backcast(**joined, origins=origins)
 
 
 _BY_ROW = ("item_id", "location_id", "mean", "actual", "censored", "group")
@@ -72,5 +72,5 @@ def within_reach(past: Backcast) -> Backcast:
     near = (actual <= FAR_FACTOR * expected + FAR_UNITS).all(axis=1)
     return Backcast(
         past.item_id[near], past.location_id[near], past.mean[near], past.actual[near], past.censored[near],
-        past.group[near], past.origins, past.cycle,
+        past.group[near], past.origins,
     )  # fmt: skip

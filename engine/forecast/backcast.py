@@ -37,8 +37,6 @@ class Backcast:
         What kind of product each is, see `product_group`, shape (rows,); empty text where not given.
     origins
         Buckets from each origin to the cutoff, shape (n_origins,); empty if not given: origins do not overlap then.
-    cycle
-        Leads so many buckets apart fall on the same place of the short season at every origin: 7 for days, else 1.
     """
 
     item_id: Ids
@@ -48,7 +46,6 @@ class Backcast:
     censored: npt.NDArray[np.bool_]
     group: Ids = field(default_factory=lambda: np.zeros(0, np.object_))
     origins: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    cycle: int = 1
 
     def __post_init__(self) -> None:
         shape = self.mean.shape
@@ -65,7 +62,7 @@ class Backcast:
         order = np.lexsort((self.location_id.astype(np.str_), self.item_id.astype(np.str_)))
         return Backcast(
             self.item_id[order], self.location_id[order], self.mean[order], self.actual[order], self.censored[order],
-            self.group[order], self.origins, self.cycle,
+            self.group[order], self.origins,
         )  # fmt: skip
 
 
@@ -92,7 +89,7 @@ def beside_actuals(panel: DemandPanel, mean: Floats, origins: npt.NDArray[np.int
     columns = (n_history - origins)[:, None] + np.arange(length)
     return Backcast(
         panel.item_id, panel.location_id, mean.astype(np.float32), seen[:, columns], bound[:, columns],
-        product_group(panel), origins, 7 if panel.calendar.bucket == "D" else 1,
+        product_group(panel), origins,
     )  # fmt: skip
 
 

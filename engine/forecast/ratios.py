@@ -39,9 +39,6 @@ or one absurd series, should not set everyone's tail."""
 MIN_OWN_STRETCHES, MIN_OWN_UNITS = 4, 20
 """Least stretches of its own, and units in them, for a series to draw from them."""
 
-LEAD_BOUND = 2.0
-"""Factors of leads lie within this and its inverse: where next to nothing was sold there is nothing to scale."""
-
 REACH = 12
 """Neighbours searched on each side for a ratio above the bound of a censored bucket."""
 
@@ -95,7 +92,7 @@ def ratio_table(past: Backcast) -> RatioTable:
         rank[:, o] = position[keep]
     seen = sorted_level[:, -1] > 0 if len(keep) else np.zeros(n_origins, np.bool_)
     ratio, shape, sorted_level, rank = ratio[seen], shape[seen], sorted_level[seen], rank[:, seen]
-    _levelled(ratio, shape, sorted_level, past.cycle)
+    _levelled(ratio, shape, sorted_level)
     own = _own_factor(ratio, sorted_level, rank)
     return RatioTable(ratio, sorted_level, rank, own, past.item_id[keep], past.location_id[keep], n_stretches)
 
@@ -143,8 +140,8 @@ def _completed(ratio: Floats, known: npt.NDArray[np.bool_], bound: npt.NDArray[n
     return np.where(np.isfinite(out), out, row_mean[:, None])
 
 
-def _levelled(ratio: Floats, shape: Floats, level: Floats, cycle: int) -> None:
-    """Cap the ratios, even out their leads and set their mean around every level to 1, in place.
+def _levelled(ratio: Floats, shape: Floats, level: Floats) -> None:
+    """Cap the ratios and set their mean around every level to 1, in place.
 
     The mean at a level is that of its neighbours at each origin, averaged over the origins with equal weight as
     paths draw them, so a shock common to one origin stays. A stretch's ratios are weighted by the forecast
@@ -154,14 +151,9 @@ def _levelled(ratio: Floats, shape: Floats, level: Floats, cycle: int) -> None:
         return
     by_level = np.argsort(level, axis=None, kind="stable")
     cells = ratio.reshape(-1, ratio.shape[2])
-    weight = np.roll(shape, 1, axis=1).astype(np.float64)
-    counts = weight.reshape(cells.shape)
-    bins = np.array_split(by_level, int(np.clip(len(by_level) // BIN_STRETCHES, 1, BINS)))
-    for members in bins:
+    for members in np.array_split(by_level, int(np.clip(len(by_level) // BIN_STRETCHES, 1, BINS))):
         cells[members] = np.minimum(cells[members], np.quantile(cells[members], CAP_QUANTILE))
-    cells /= _lead_factors(cells, counts, cycle).astype(np.float32)
-    for members in bins:
-        cells[members] /= _lead_factors(cells[members], counts[members], cycle).astype(np.float32)
+    weight = np.roll(shape, 1, axis=1).astype(np.float64)
     stretch = _ordered_sum(ratio * weight) / _ordered_sum(weight)
     grid = np.log(np.quantile(level, np.linspace(0, 1, GRID)))
     width = max(2 * MIN_AROUND, level.shape[1] // BINS)
@@ -169,30 +161,6 @@ def _levelled(ratio: Floats, shape: Floats, level: Floats, cycle: int) -> None:
     mean = np.interp(np.log(level), grid, np.mean(at_grid, axis=0))
     mean = np.where(mean > 0, mean, 1)
     ratio /= mean[:, :, None].astype(np.float32)
-
-
-def _lead_factors(ratio: Floats, weight: Doubles, cycle: int) -> Doubles:
-    """Return how far each lead is off from the leads whole cycles before and after it, drawn to 1 as far as by chance.
-
-    At one lead the stretches of an origin share a date, and a few origins only a few dates. What happened to all series
-    then, a holiday or a slow month, is a shock and no property of the lead: left in, it would come again at the same
-    distance from every forecast. What comes at every cycle, such as a weekday that a forecast does not know, stays. How
-    much is chance is told by the spread over stretches, as in `models.seasonal_factors`.
-
-    ``ratio`` and ``weight`` have shape (n_stretches, length); the result (length,).
-    """
-    total = weight.sum(axis=0)
-    if not total.all():
-        return np.ones(len(total))
-    mean = (weight * ratio).sum(axis=0) / total
-    phase = np.arange(len(mean)) % cycle
-    usual = (np.bincount(phase, mean) / np.bincount(phase))[phase]
-    if not usual.all():
-        return np.ones(len(total))
-    off = mean / usual - 1
-    noise = (weight**2 * (ratio - mean) ** 2).sum(axis=0) / (total * usual) ** 2
-    share = np.clip(1 - noise.sum() / max((off**2).sum(), 1e-12), 0.0, 1.0)
-    return np.asarray(np.clip(1 + share * off, 1 / LEAD_BOUND, LEAD_BOUND))
 
 
 def _ordered_sum(values: Doubles | Floats) -> Doubles:
