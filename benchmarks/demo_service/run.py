@@ -80,20 +80,21 @@ def main(arguments: list[str]) -> None:
         f"{n_open} cycles that end after the replay are left out. Cost and days: of the cells that plans project. "
         f"Asked: {ASKED}.",
     ]
-    rows = [*table_rows(per_seed), *stock_table_rows(per_seed)]
-    write_table(name, f"Demo world: promised and reached, {settings.targets.objective}", rows, notes)
+    objective = settings.targets.objective
+    aimed_at = {"cycle_service": "cycle_service", "fill_rate": "fill_rate", "days_of_cover": "days"}.get(objective)
+    rows = [*table_rows(per_seed, aimed_at), *stock_table_rows(per_seed, aimed_at)]
+    write_table(name, f"Demo world: promised and reached, {objective}", rows, notes)
 
 
-def table_rows(per_seed: pd.DataFrame) -> list[dict[str, object]]:
-    """Return one row a class and measure: reached, expected and target, means over seeds."""
+def table_rows(per_seed: pd.DataFrame, aimed_at: str | None) -> list[dict[str, object]]:
+    """Return one row a class and measure, means over seeds; the target stands in the rows of the column ``aimed_at``."""
     means = per_seed.groupby("abc").mean(numeric_only=True)
     mean = {str(abc): row.to_dict() for abc, row in means.iterrows()}
     rows: list[dict[str, object]] = []
     for name, column in MEASURES:
         for abc in [label for label in ("A", "B", "C", "all") if label in mean]:
             reached, expected = 100.0 * mean[abc][column], 100.0 * mean[abc][f"expected_{column}"]
-            # The target is a cycle service; a fill rate is told beside it without one.
-            target = 100.0 * mean[abc]["target"] if column == "cycle_service" else float("nan")
+            target = 100.0 * mean[abc]["target"] if column == aimed_at else float("nan")
             rows.append(
                 {
                     "measure": f"{name}, %",
@@ -109,14 +110,15 @@ def table_rows(per_seed: pd.DataFrame) -> list[dict[str, object]]:
     return rows
 
 
-def stock_table_rows(per_seed: pd.DataFrame) -> list[dict[str, object]]:
-    """Return one row a class for cost and for days of cover, means over seeds."""
+def stock_table_rows(per_seed: pd.DataFrame, aimed_at: str | None) -> list[dict[str, object]]:
+    """Return one row a class for cost and for days of cover, means over seeds; ``aimed_at`` as in `table_rows`."""
     means = per_seed.groupby("abc").mean(numeric_only=True)
     mean = {str(abc): row.to_dict() for abc, row in means.iterrows() if row["n_projected"] > 0}
     rows: list[dict[str, object]] = []
     for name, column, unit in STOCK:
         for abc in [label for label in ("A", "B", "C", "all") if label in mean]:
             reached, expected = mean[abc][column], mean[abc][f"expected_{column}"]
+            target = mean[abc]["target"] if column == aimed_at else float("nan")
             rows.append(
                 {
                     "measure": f"{name}, {unit}",
@@ -124,8 +126,8 @@ def stock_table_rows(per_seed: pd.DataFrame) -> list[dict[str, object]]:
                     "reached": f"{reached:.2f}",
                     "plan's own promise": f"{expected:.2f}",
                     "difference": f"{100 * (reached / expected - 1):+.1f} %",
-                    "target": "",
-                    "reached - target": "",
+                    "target": "" if target != target else f"{target:.1f}",
+                    "reached - target": "" if target != target else f"{reached - target:+.2f}",
                     "cycles": int(mean[abc]["n_projected"]),
                 }
             )
