@@ -87,7 +87,7 @@ def main(arguments: list[str]) -> None:
 
 
 def table_rows(per_seed: pd.DataFrame, aimed_at: str | None) -> list[dict[str, object]]:
-    """Return one row a class and measure, means over seeds; the target stands in the rows of the column ``aimed_at``."""
+    """Return one row a class and measure, means over seeds; the target stands in rows of the column ``aimed_at``."""
     means = per_seed.groupby("abc").mean(numeric_only=True)
     mean = {str(abc): row.to_dict() for abc, row in means.iterrows()}
     rows: list[dict[str, object]] = []
