@@ -21,7 +21,7 @@ from engine.messages import Message
 from models.moving_average import MovingAverage
 
 STAND_IN = MovingAverage()
-"""Raced under its own name where a candidate would stand in."""
+"""Raced under its own name in place of candidates that the history is too short for."""
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,34 @@ from experiments.forecasters import build_forecaster
 from experiments.settings import Settings, read_settings
 
 OBJECTIVES = get_args(Objective)
-MEASURES = (("cycle service", "cycle_service"), ("fill rate", "fill_rate"))
 ASKED = (
     "cycle service within ±1 point of the promise and at least the target; under least cost, realised cost within 3 % "
     "of the expected; under days of cover, days within 5 %"
 )
-STOCK = (("holding and shortage cost", "cost", "money"), ("stock before the next delivery", "days", "days of demand"))
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is compared: its title, its column and that of the number of its cycles; shares are told in per cent."""
+
+    title: str
+    column: str
+    cycles: str
+    is_share: bool
+
+    @property
+    def scale(self) -> float:
+        return 100.0 if self.is_share else 1.0
+
+
+MEASURES = (
+    Measure("cycle service, %", "cycle_service", "n_cycles", is_share=True),
+    Measure("fill rate, %", "fill_rate", "n_cycles", is_share=True),
+    Measure("holding and shortage cost, money", "cost", "n_projected", is_share=False),
+    Measure("stock before the next delivery, days of demand", "days", "n_projected", is_share=False),
+)
+AIMED_AT = {"cycle_service": "cycle_service", "fill_rate": "fill_rate", "days_of_cover": "days"}
+"""Column that each objective aims at; least cost aims at none."""
 
 
 @dataclass(frozen=True)
@@ -81,54 +103,32 @@ def main(arguments: list[str]) -> None:
         f"Asked: {ASKED}.",
     ]
     objective = settings.targets.objective
-    aimed_at = {"cycle_service": "cycle_service", "fill_rate": "fill_rate", "days_of_cover": "days"}.get(objective)
-    rows = [*table_rows(per_seed, aimed_at), *stock_table_rows(per_seed, aimed_at)]
+    rows = table_rows(per_seed, AIMED_AT.get(objective))
     write_table(name, f"Demo world: promised and reached, {objective}", rows, notes)
 
 
 def table_rows(per_seed: pd.DataFrame, aimed_at: str | None) -> list[dict[str, object]]:
-    """Return one row a class and measure, means over seeds; the target stands in rows of the column ``aimed_at``."""
+    """Return one row a measure and class, means over seeds; the target stands in rows of the column ``aimed_at``."""
     means = per_seed.groupby("abc").mean(numeric_only=True)
     mean = {str(abc): row.to_dict() for abc, row in means.iterrows()}
     rows: list[dict[str, object]] = []
-    for name, column in MEASURES:
-        for abc in [label for label in ("A", "B", "C", "all") if label in mean]:
-            reached, expected = 100.0 * mean[abc][column], 100.0 * mean[abc][f"expected_{column}"]
-            target = 100.0 * mean[abc]["target"] if column == aimed_at else float("nan")
-            rows.append(
-                {
-                    "measure": f"{name}, %",
-                    "class": abc,
-                    "reached": f"{reached:.2f}",
-                    "plan's own promise": f"{expected:.2f}",
-                    "difference": f"{reached - expected:+.2f} points",
-                    "target": "" if target != target else f"{target:.1f}",
-                    "reached - target": "" if target != target else f"{reached - target:+.2f}",
-                    "cycles": int(mean[abc]["n_cycles"]),
-                }
+    for measure in MEASURES:
+        for abc in [label for label in ("A", "B", "C", "all") if label in mean and mean[label][measure.cycles] > 0]:
+            reached, expected, target = (
+                measure.scale * mean[abc][name] for name in (measure.column, f"expected_{measure.column}", "target")
             )
-    return rows
-
-
-def stock_table_rows(per_seed: pd.DataFrame, aimed_at: str | None) -> list[dict[str, object]]:
-    """Return one row a class for cost and for days of cover, means over seeds; ``aimed_at`` as in `table_rows`."""
-    means = per_seed.groupby("abc").mean(numeric_only=True)
-    mean = {str(abc): row.to_dict() for abc, row in means.iterrows() if row["n_projected"] > 0}
-    rows: list[dict[str, object]] = []
-    for name, column, unit in STOCK:
-        for abc in [label for label in ("A", "B", "C", "all") if label in mean]:
-            reached, expected = mean[abc][column], mean[abc][f"expected_{column}"]
-            target = mean[abc]["target"] if column == aimed_at else float("nan")
+            points, share = f"{reached - expected:+.2f} points", f"{100 * (reached / expected - 1):+.1f} %"
+            is_aim = measure.column == aimed_at
             rows.append(
                 {
-                    "measure": f"{name}, {unit}",
+                    "measure": measure.title,
                     "class": abc,
                     "reached": f"{reached:.2f}",
                     "plan's own promise": f"{expected:.2f}",
-                    "difference": f"{100 * (reached / expected - 1):+.1f} %",
-                    "target": "" if target != target else f"{target:.1f}",
-                    "reached - target": "" if target != target else f"{reached - target:+.2f}",
-                    "cycles": int(mean[abc]["n_projected"]),
+                    "difference": points if measure.is_share else share,
+                    "target": f"{target:.1f}" if is_aim else "",
+                    "reached - target": f"{reached - target:+.2f}" if is_aim else "",
+                    "cycles": int(mean[abc][measure.cycles]),
                 }
             )
     return rows

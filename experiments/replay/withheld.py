@@ -101,7 +101,11 @@ def _limits_left_out(tables: Tables) -> list[Message]:
         "trip-capacity": _n_stating(tables["lanes"], ("trip_capacity_volume",)),
         "site-capacity": _n_stating(tables["locations"], ("capacity_volume",)),
     }
-    return [Message(f"replay-{name}-left-out", {"count": count}) for name, count in counts.items() if count]
+    notes = [Message(f"replay-{name}-left-out", {"count": count}) for name, count in counts.items() if count]
+    unknown = int(tables["items"]["volume"].isna().sum())
+    if counts["site-capacity"] and unknown:
+        notes.append(Message("replay-volume-unknown", {"count": unknown}))
+    return notes
 
 
 def _n_stating(rows: pd.DataFrame, columns: Sequence[str]) -> int:

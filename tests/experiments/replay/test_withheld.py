@@ -86,6 +86,14 @@ def test_prices_and_limits_that_no_other_policy_keeps_to_move_restock_as_little_
     assert told == {f"replay-{limit.split(',')[0]}-left-out": 1}
 
 
+def test_items_without_a_volume_at_sites_that_state_their_room_are_told():
+    full = with_full_site(small_frames())
+    half = full["items"].assign(volume=[np.nan, *[1.0] * (len(full["items"]) - 1)])
+    for items, told in ((full["items"], []), (half, [1])):
+        _, notes = world_of(Tables.of({**full, "items": items}), PlanConfig(), Stretch(FROM, 4))
+        assert [note.values["count"] for note in notes if note.code == "replay-volume-unknown"] == told
+
+
 def test_a_budget_binds_no_policy_and_is_told(unlimited: dict[str, list[list[object]]]):
     world = small_world()
     poor = replace(SETTINGS, limits=LimitParams(budget=1.0))
