@@ -103,7 +103,7 @@ class BestOf:
         chosen = {name: baseline.name if m in failed else m for name, m in race.chosen.items()}
         newcomer = newcomer if newcomer in fitted else baseline.name
         left_out = _left_out(ordered, segments, model)
-        notes = (*race.notes, *failures, *left_out, *(n for one in fitted.values() for n in one.notes))
+        notes = (*race.notes, *failures, *left_out, *_notes_of(fitted))
         table = score_table(race.scores, segments, chosen, class_rows(ordered))
         return Chosen(newcomer, fitted, _by_key(ordered, model), table, notes)
 
@@ -112,7 +112,7 @@ class BestOf:
         ordered = _ordered(panel)
         fitted, model, failures = self._fit_models(ordered, before.model_of(ordered.item_id, ordered.location_id))
         newcomer = before.newcomer if before.newcomer in fitted else self.candidates[0].name
-        notes = (*failures, *(n for one in fitted.values() for n in one.notes))
+        notes = (*failures, *_notes_of(fitted))
         return Chosen(newcomer, fitted, _by_key(ordered, model), before.backtest, notes)
 
     def _fit_models(self, ordered: DemandPanel, model: Ids) -> tuple[dict[str, Fitted], Ids, tuple[Message, ...]]:
@@ -284,4 +284,12 @@ def _left_out(panel: DemandPanel, segments: Segments, model: Ids) -> tuple[Messa
         if len(rows):
             first = "; ".join(f"{panel.item_id[r]} at {panel.location_id[r]}" for r in rows[:NAMED])
             notes.append(Message(code, {"n_series": len(rows), "model": model[rows[0]], "first": first}))
+    return tuple(notes)
+
+
+def _notes_of(fitted: Mapping[str, Fitted]) -> tuple[Message, ...]:
+    """Return the notes of all models, each once: some learn the same effects of the same history."""
+    notes: list[Message] = []
+    for one in fitted.values():
+        notes += [note for note in one.notes if note not in notes]
     return tuple(notes)

@@ -29,6 +29,7 @@ from models.alignment import Totals, aligned, learn_share, sample_rows, weights_
 from models.cold_start import learn_cold_start
 from models.effect_errors import effect_notes
 from models.features import RHYTHMS, Ints, Singles, feature_rows, n_features
+from models.group_codes import group_codes
 from models.group_effects import learn_group_effects
 from models.hold_out import errors_at, hold_out_origins, within_reach
 from models.known_effects import learn_known_effects
@@ -37,9 +38,6 @@ from models.tree_mean import CHUNK_SERIES, TreeInputs, TreeMean
 
 MIN_ROWS = 500
 """With fewer rows to learn from than this there is no model, and the moving average stands in."""
-
-MIN_GROUP = 10
-"""An attribute whose texts hold fewer series than this on average tells them apart instead of grouping them."""
 
 YEARLY_FROM = 2
 """Years of history from which on the time of the year is read."""
@@ -158,7 +156,7 @@ def _totals(task: tuple[DemandPanel, int], mean: TreeMean, length: int) -> tuple
 
 def _learn(panel: DemandPanel, length: int, params: BoostingParams, n_threads: int) -> TreeMean | None:
     """Return the model of a panel sorted by key; None if it holds too few rows."""
-    codes, effects = _codes(panel), learn_known_effects(panel)
+    codes, effects = group_codes(panel), learn_known_effects(panel)
     start = learn_cold_start(panel, codes, effects)
     groups = learn_group_effects(panel, codes, effects)
     # With hardly more than a year the time of the year tells one date from another, and a season from no growth.
@@ -249,16 +247,3 @@ def _drawn(
     rows, target, steps = rows[order], target[order], steps[order]
     possible = target - steps >= first
     return rows[possible], target[possible], steps[possible]
-
-
-def _codes(panel: DemandPanel) -> dict[str, dict[str, int]]:
-    """Return a code for every text of every attribute that groups series, by sorted text."""
-    static = panel.static.assign(location_id=panel.location_id)
-    out: dict[str, dict[str, int]] = {}
-    for name in sorted(static.columns):
-        if static[name].dtype.kind in "fiub" or str(static[name].dtype) == "boolean":
-            continue
-        texts = sorted(set(static[name].astype("string").fillna("").tolist()))
-        if 2 <= len(texts) <= panel.n_series / MIN_GROUP:
-            out[str(name)] = {text: code for code, text in enumerate(texts)}
-    return out

@@ -4,6 +4,10 @@ Whether: a chain of states that all series share (`models.sale_chain`). How much
 what followed elsewhere (`models.sale_sizes`). Both are drawn along a path: the state once, then its moves from bucket
 to bucket; the sizes from an urn that remembers the path's own. So what is not known of a series stays the same along
 a path, and sums over a lead time are as wide as they should be. On each path one factor shifts the odds of all sales.
+
+A bucket of a high season (`models.year_profile`), an event or a promotion (`models.known_effects`) is worth several
+plain ones, of a low season a part of one: its chance of a sale is that of a sale in any of them, and sizes take up what
+is left of the change in demand. Histories are read in the same way, so states and sizes are those of plain buckets.
 """
 
 from __future__ import annotations
@@ -18,8 +22,11 @@ from engine.forecast.types import FittedState
 from engine.messages import Message
 from models.count_choice import SPREAD_USUAL, USUAL, choose_weights, shared_spread
 from models.count_forecast import CountForecast
+from models.effect_errors import effect_notes
+from models.known_effects import learn_known_effects
 from models.sale_chain import learn_chain, read_evidence
-from models.sale_sizes import learn_sizes, listed_price, read_sizes
+from models.sale_sizes import learn_sizes, listed_price, plain_sizes
+from models.year_profile import learn_profile
 
 N_CUTOFFS = 3
 """Earlier cutoffs, an interval apart, at which a fit made before them shows what it leaves open."""
@@ -39,7 +46,7 @@ class Counts:
         backs = cutoffs(panel, N_CUTOFFS, horizon)
         if len(backs):
             earlier = _learnt(ordered.cut(int(backs.max())))
-            spread = shared_spread(earlier.chain, ordered, backs, horizon)
+            spread = shared_spread(earlier, ordered, backs, horizon)
             fitted = replace(fitted, weights=choose_weights(earlier, ordered, backs), spread=spread)
         return fitted
 
@@ -48,6 +55,12 @@ class Counts:
 
 
 def _learnt(panel: DemandPanel) -> CountForecast:
-    pool = learn_sizes(read_sizes(panel), listed_price(panel))
+    effects = learn_known_effects(panel)
+    season, noted = learn_profile(panel, effects(panel))
+    evidence = read_evidence(panel, effects(panel) * season(panel))
+    chain = learn_chain(evidence)
+    rate = chain.rate_of(chain.ahead(evidence))
+    pool = learn_sizes(plain_sizes(panel, evidence, rate), listed_price(panel))
     notes = (Message("residuals-assumed", {"n_series": panel.n_series}),) if pool.assumed else ()
-    return CountForecast(learn_chain(read_evidence(panel)), pool, USUAL, SPREAD_USUAL, notes)
+    notes = (*notes, *noted, *effect_notes(effects.ranges), *effect_notes(effects.perverse, "perverse-effect"))
+    return CountForecast(chain, pool, USUAL, SPREAD_USUAL, season, effects, notes)

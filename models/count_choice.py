@@ -13,7 +13,7 @@ from engine.forecast.backtest import actuals_after, score_intervals
 from engine.forecast.streams import Streams
 from models.count_forecast import CountForecast
 from models.count_paths import UrnWeights
-from models.sale_chain import Doubles, SaleChain, evenly, read_evidence
+from models.sale_chain import Doubles, evenly, rate_over, read_evidence
 from models.sale_sizes import own_sizes, read_sizes
 
 Ints = npt.NDArray[np.int64]
@@ -74,22 +74,25 @@ def _scale(past: DemandPanel) -> Doubles:
     return np.asarray(np.maximum(own_sizes(size).mean, mean * past.interval[:, 1]), np.float64)
 
 
-def shared_spread(chain: SaleChain, panel: DemandPanel, backs: Ints, horizon: int) -> float:
+def shared_spread(earlier: CountForecast, panel: DemandPanel, backs: Ints, horizon: int) -> float:
     """Return the standard deviation of the log odds of a sale that all series share over an interval.
 
-    At each cutoff all sales that came are set against all that were expected; what chance explains is taken off,
-    and what is left is drawn towards `SPREAD_USUAL`.
+    ``earlier`` was fitted before the first of the cutoffs, ``backs`` buckets back from the panel's own. At each cutoff
+    all sales that came are set against all that were expected; what chance explains is taken off, and what is left is
+    drawn towards `SPREAD_USUAL`.
     """
     part = panel.take(evenly(panel.n_series, SPREAD_SERIES))
+    chain, exposure = earlier.chain, earlier.exposure(part)
     seen = []
     for back in backs:
         first = panel.calendar.n_history - int(back)
         past = part.cut(int(back))
-        state, offer = chain.ahead(read_evidence(past)), on_offer(past)
+        state, offer = chain.ahead(read_evidence(past, exposure)), on_offer(past)
         expected, came = np.zeros(part.n_series), np.zeros(part.n_series)
         for t in range(first, first + horizon):
             full = offer[:, t] & (part.available[:, t] >= 1)
-            expected += np.where(full, (state * chain.rate[:, None]).sum(axis=0), 0)
+            rate = rate_over(chain.rate[:, None], exposure[:, t])
+            expected += np.where(full, (state * rate).sum(axis=0), 0)
             came += full & (part.units[:, t] > 0)
             state = chain.next(state)
         off = np.log((came.sum() + 0.5) / (expected.sum() + 0.5))

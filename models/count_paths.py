@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.demand.panel import Floats
-from models.sale_chain import Bools, Doubles, SaleChain
-from models.sale_sizes import N_OWN, Ints
+from models.sale_chain import Bools, Doubles, SaleChain, rate_over
+from models.sale_sizes import N_OWN, SELDOM, Ints, size_factor
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,27 @@ class Urns:
         return Urns(self.weights, own, low, high, self.factor[rows], self.value, self.whole[rows])
 
 
-def draw_paths(
-    chain: SaleChain, chance: Doubles, urns: Urns, factor: Floats, generators: list[np.random.Generator], out: Floats
-) -> None:
-    """Write paths into ``out`` (n, n_paths, horizon).
+@dataclass(frozen=True)
+class Ahead:
+    """What paths start from and meet.
 
-    ``chance`` is that of each state in the first bucket, (n_states, n); ``factor`` multiplies the odds of a sale on
-    each path, (n_paths,). Each generator draws bucket by bucket, all paths at once.
+    Parameters
+    ----------
+    chance
+        Chance of each state in the first bucket, shape (n_states, n).
+    exposure
+        How many plain buckets each bucket is worth, shape (n, horizon).
+    odds_factor
+        Factor on the odds of a sale on each path, shape (n_paths,).
     """
+
+    chance: Doubles
+    exposure: Doubles
+    odds_factor: Floats
+
+
+def draw_paths(chain: SaleChain, urns: Urns, ahead: Ahead, generators: list[np.random.Generator], out: Floats) -> None:
+    """Write paths into ``out`` (n, n_paths, horizon); each generator draws bucket by bucket, all paths at once."""
     n, n_paths, horizon = out.shape
     noise = np.empty((n, horizon, 3, n_paths), np.float32)
     place = np.empty((n, n_paths))
@@ -78,25 +91,41 @@ def draw_paths(
         place[row] = (generator.permutation(n_paths) + 0.5) / n_paths
         generator.random(out=noise[row], dtype=np.float32)
     state = np.zeros((n, n_paths), np.intp)
-    for part in np.cumsum(chance[:-1], axis=0):
+    for part in np.cumsum(ahead.chance[:-1], axis=0):
         state += place >= part[:, None]
-    odds = (chain.rate / (1 - chain.rate)) * factor[:, None]
+    odds = (chain.rate / (1 - chain.rate)) * ahead.odds_factor[:, None]
     rate = odds / (1 + odds)
     path = np.arange(n_paths)
     weight = np.cumsum(np.where(urns.own > 0, urns.weights.keep ** np.arange(N_OWN), 0.0), axis=1)
     drawn, n_drawn = np.zeros((n, n_paths, horizon), np.float32), np.zeros((n, n_paths), np.int64)
     for t in range(horizon):
-        here = rate[path, state]
+        plain, exposure = rate[path, state], ahead.exposure[:, t, None]
+        here = rate_over(plain, exposure)
         at = np.nonzero(noise[:, t, 0] < here)
         before = n_drawn[at]
         size, again = _drawn(urns, weight, at[0], before, noise[:, t, 1][at].astype(np.float64))
         size = np.where(again >= 0, drawn[(*at, again)], size)
-        # Given a sale, noise / rate is uniform again: rounding up with the probability of the fraction keeps the mean.
-        size = np.where(urns.whole[at[0]], np.floor(size + noise[:, t, 0][at] / here[at]), size)
-        out[:, :, t][at] = size
-        drawn[(*at, before)] = size
+        more, seldom = size_factor(plain, exposure)[at], plain[at] < SELDOM
+        # Given a sale, noise / rate is uniform again.
+        units, rest = _multiplied(size, more, seldom, noise[:, t, 0][at] / here[at])
+        units = np.where(urns.whole[at[0]], np.floor(units + rest), units)
+        out[:, :, t][at] = units
+        drawn[(*at, before)] = np.where(more == 1, units, size)
         n_drawn[at] += 1
         _move(chain, state, noise[:, t, 2])
+
+
+def _multiplied(size: Doubles, more: Doubles, seldom: Bools, uniform: Doubles) -> tuple[Doubles, Doubles]:
+    """Return sizes times ``more`` and what is left to draw from, uniform; shape (n_sales,) each.
+
+    Where sales are ``seldom`` a size comes once or several times, as often on average: a pack stays a pack. Rounding up
+    with the probability of the fraction keeps the mean.
+    """
+    part = more - np.floor(more)
+    again = seldom & (uniform >= 1 - part)
+    rest = np.where(again, (uniform - 1 + part) / np.where(again, part, 1), uniform / (1 - part))
+    times = np.where(seldom, np.floor(more) + again, more)
+    return size * times, np.where(seldom, rest, uniform)
 
 
 def _move(chain: SaleChain, state: npt.NDArray[np.intp], noise: Floats) -> None:

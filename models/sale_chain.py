@@ -47,14 +47,17 @@ class Evidence:
         Whether the bucket had a sale.
     share
         Share of the bucket in which a sale would have been seen: 0 where not on offer, below 1 where censored.
+    exposure
+        How many plain buckets this one is worth by season and known effects, > 0.
     """
 
     sold: Bools
     share: Floats
+    exposure: Doubles
 
     def take(self, rows: npt.NDArray[np.int64]) -> Evidence:
         """Return the evidence of some series."""
-        return Evidence(self.sold[rows], self.share[rows])
+        return Evidence(self.sold[rows], self.share[rows], self.exposure[rows])
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,15 @@ class SaleChain:
 
         A sale falls anywhere in the bucket: none was seen in a share of it with probability 1 - share * rate.
         """
-        rate = self.rate[:, None]
+        rate = rate_over(self.rate[:, None], evidence.exposure[:, t])
         return np.where(evidence.sold[:, t], rate, 1 - evidence.share[:, t] * rate)
+
+    def rate_of(self, chance: Doubles) -> Doubles:
+        """Return the chance of a sale in a plain bucket from that of the states (n_states, n), shape (n,)."""
+        total = np.zeros(chance.shape[1])
+        for state, rate in enumerate(self.rate):
+            total += rate * chance[state]
+        return total
 
     def next(self, chance: Doubles) -> Doubles:
         """Return the chance of each state one bucket later, shape (n_states, n).
@@ -102,11 +112,22 @@ class SaleChain:
         return later
 
 
-def read_evidence(panel: DemandPanel) -> Evidence:
-    """Return which buckets had a sale, and how much of each bucket could have had one."""
-    offer = on_offer(panel)[:, : panel.calendar.n_history]
+def rate_over(rate: Doubles, exposure: Doubles) -> Doubles:
+    """Return the chance of a sale in a bucket that is worth ``exposure`` plain ones of chance ``rate``."""
+    if (exposure == 1).all():
+        return np.broadcast_to(rate, np.broadcast_shapes(rate.shape, exposure.shape))
+    return np.where(exposure == 1, rate, -np.expm1(exposure * np.log1p(-rate)))
+
+
+def read_evidence(panel: DemandPanel, exposure: Doubles) -> Evidence:
+    """Return which buckets had a sale, and how much of each bucket could have had one.
+
+    ``exposure`` says of every bucket how many plain ones it is worth, shape (n, n_buckets).
+    """
+    h = panel.calendar.n_history
+    offer = on_offer(panel)[:, :h]
     share = np.where(offer, panel.available, np.float32(0))
-    return Evidence(offer & (panel.units > 0), share)
+    return Evidence(offer & (panel.units > 0), share, exposure[:, :h])
 
 
 def evenly(n: int, most: int) -> npt.NDArray[np.int64]:
@@ -124,9 +145,10 @@ def learn_chain(evidence: Evidence) -> SaleChain:
     if n == 0 or n_history == 0:
         return SaleChain(rate, start, move)
     part = evidence.take(evenly(n, max(1, MAX_CELLS // n_history)))
+    likelihood = np.stack([SaleChain(rate, start, move).likelihood(part, t) for t in range(n_history)])
     with threadpool_limits(limits=1):
         for _ in range(N_ROUNDS):
-            first, moves = _expected(SaleChain(rate, start, move), part)
+            first, moves = _expected(SaleChain(rate, start, move), likelihood)
             start = (first + 0.5) / (first + 0.5).sum()
             move = moves + PRIOR_MOVES * assumed
             move = move / move.sum(axis=1, keepdims=True)
@@ -153,19 +175,21 @@ def _given(chance: Doubles, likelihood: Doubles) -> Doubles:
     return np.asarray(weight / total, np.float64)
 
 
-def _expected(chain: SaleChain, evidence: Evidence) -> tuple[Doubles, Doubles]:
-    """Return the expected number of series in each state at first, and of moves from state to state."""
-    n, n_history = evidence.sold.shape
-    n_states = len(chain.rate)
-    held = np.empty((n_history, n_states, n))
+def _expected(chain: SaleChain, likelihood: Doubles) -> tuple[Doubles, Doubles]:
+    """Return the expected number of series in each state at first, and of moves from state to state.
+
+    ``likelihood`` is that of each state in each bucket of the history, shape (n_history, n_states, n).
+    """
+    n_history, n_states, n = likelihood.shape
+    held = np.empty(likelihood.shape)
     chance = np.repeat(chain.start[:, None], n, axis=1)
     for t in range(n_history):
-        held[t] = _given(chance, chain.likelihood(evidence, t))
+        held[t] = _given(chance, likelihood[t])
         chance = chain.move.T @ held[t]
     moves = np.zeros((n_states, n_states))
     after = np.ones((n_states, n))
     for t in range(n_history - 1, 0, -1):
-        after = after * chain.likelihood(evidence, t)
+        after = after * likelihood[t]
         after /= ((chain.move.T @ held[t - 1]) * after).sum(axis=0)
         moves += chain.move * (held[t - 1] @ after.T)
         after = chain.move @ after

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from scipy.special import gammaincinv
 
 from engine.demand.censoring import expected_demand
+from engine.demand.on_offer import on_offer
 from engine.demand.panel import DemandPanel
-from models.sale_chain import Doubles, evenly, read_evidence
+from models.sale_chain import Doubles, Evidence, evenly, rate_over
 
 Ints = npt.NDArray[np.int64]
 
@@ -42,6 +43,10 @@ CAP_RATIO = 20.0
 
 MAX_SIZES = 20_000
 """Sizes kept of a class; beyond it every k-th by mean is."""
+
+SELDOM = 0.5
+"""An item with a lesser chance of a sale in a plain bucket sells one size, or two, at a time: where demand is higher
+it sells sizes more often, not larger ones."""
 
 ASSUMED_SHAPE = 1.5
 """Where too little was sold to learn from, ratios to the mean are gamma of this shape and mean 1."""
@@ -107,7 +112,27 @@ class SizePool:
 
 def read_sizes(panel: DemandPanel) -> Doubles:
     """Return the size of every sale, 0 without one, shape (n, n_history); stock-outs count as `expected_demand`."""
-    return np.where(read_evidence(panel).sold, expected_demand(panel), np.float32(0)).astype(np.float64)
+    sold = on_offer(panel)[:, : panel.calendar.n_history] & (panel.units > 0)
+    return np.where(sold, expected_demand(panel), np.float32(0)).astype(np.float64)
+
+
+def size_factor(rate: Doubles, exposure: Doubles) -> Doubles:
+    """Return the factor on a sale's mean size in a bucket worth ``exposure`` plain ones, each with a sale of ``rate``.
+
+    Mean demand grows by the exposure: as far as the chance of a sale does not, the size does.
+    """
+    if (exposure == 1).all():
+        return np.ones(np.broadcast_shapes(rate.shape, exposure.shape))
+    return np.asarray(np.where(exposure == 1, 1.0, exposure * rate / rate_over(rate, exposure)))
+
+
+def plain_sizes(panel: DemandPanel, evidence: Evidence, rate: Doubles) -> Doubles:
+    """Return the sizes of all sales as they would have been in plain buckets, 0 without one, shape (n, n_history).
+
+    ``rate`` is the chance of a sale in a plain bucket, shape (n,); what sells seldom keeps its sizes (`SELDOM`).
+    """
+    factor = size_factor(rate[:, None], evidence.exposure)
+    return read_sizes(panel) / np.where(rate[:, None] < SELDOM, 1.0, factor)
 
 
 def listed_price(panel: DemandPanel) -> Doubles:
