@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import fdtrc
 
 from engine.demand.calendar import Bucket, Calendar
 from engine.demand.on_offer import on_offer
@@ -50,6 +51,9 @@ N_ROUNDS = 4
 NOISE, NOISE_OF_GROUP, NOISE_PLACES = 0.15, 0.3, 8.0
 """Usual standard deviation, in logarithms, of a place between years, of all series and of a group beside all; and the
 repeated places that this counts for."""
+
+MOST_CHANCE = 0.001
+"""Without a season the places of all series differ as much as they do with at most this probability."""
 
 NOISE_FACTOR = 2.0
 """Multiple of the variance between years by which places are drawn towards 1."""
@@ -113,7 +117,9 @@ def place_in_year(calendar: Calendar) -> Ints:
 def learn_profile(panel: DemandPanel, effect: Doubles) -> tuple[YearProfile, tuple[Message, ...]]:
     """Return the profile that a panel's history shows, and what is to be told of it.
 
-    It is flat, and this is told, with less than `YEARLY_FROM` years, of which hardly a place was seen twice.
+    It is flat with less than `YEARLY_FROM` years, of which hardly a place was seen twice; this is told. So it is where
+    places differ no more from each other than from year to year, by the F test of Lothian and Morry (1978, A test for
+    the presence of identifiable seasonality, Statistics Canada).
 
     Parameters
     ----------
@@ -124,9 +130,10 @@ def learn_profile(panel: DemandPanel, effect: Doubles) -> tuple[YearProfile, tup
     """
     bucket, h = panel.calendar.bucket, panel.calendar.n_history
     least = int(np.ceil(YEARLY_FROM * YEAR[bucket]))
+    flat = YearProfile(np.zeros((1, PLACES[bucket])))
     if h < least:
         note = Message("season-too-short", {"n_buckets": h, "least": least})
-        return YearProfile(np.zeros((1, PLACES[bucket]))), (note,)
+        return flat, (note,)
     total = panel.units.sum(axis=1, dtype=np.float64)
     best = np.sort(np.argsort(-total, kind="stable")[: max(1, MAX_CELLS // h)])
     part = panel.take(best)
@@ -134,8 +141,11 @@ def learn_profile(panel: DemandPanel, effect: Doubles) -> tuple[YearProfile, tup
     units = np.where(share > 0, part.units.astype(np.float64), 0.0)
     units = weights_of(total[best] / h)[:, None] * units
     place = place_in_year(panel.calendar)[:h]
-    log = [_learnt(units, share, panel.calendar, NOISE)]
-    share *= np.exp(log[0][place])
+    of_all, chance = _learnt(units, share, panel.calendar, NOISE)
+    if chance > MOST_CHANCE:
+        return flat, ()
+    log = [of_all]
+    share *= np.exp(of_all[place])
     codes: dict[str, dict[str, int]] = {}
     found = group_codes(panel)
     # Few large groups first: what they share is not left to the smaller ones.
@@ -145,43 +155,51 @@ def learn_profile(panel: DemandPanel, effect: Doubles) -> tuple[YearProfile, tup
         for text, number in found[name].items():
             rows = code == number
             codes[name][text] = len(log)
-            log.append(_learnt(units[rows], share[rows], panel.calendar, NOISE_OF_GROUP))
+            log.append(_learnt(units[rows], share[rows], panel.calendar, NOISE_OF_GROUP)[0])
             share[rows] *= np.exp(log[-1][place])
     return YearProfile(np.stack(log), codes), ()
 
 
-def _learnt(units: Doubles, share: Doubles, calendar: Calendar, noise: float) -> Doubles:
-    """Return the logs by place of series together, from units and exposure by bucket, shape (n, n_history) each."""
+def _learnt(units: Doubles, share: Doubles, calendar: Calendar, noise: float) -> tuple[Doubles, float]:
+    """Return the logs by place of series together, and the probability of no season.
+
+    They are read from units and exposure by bucket, shape (n, n_history) each.
+    """
     bucket, place = calendar.bucket, place_in_year(calendar)[: calendar.n_history]
-    log = np.zeros(PLACES[bucket])
+    log, chance = np.zeros(PLACES[bucket]), 1.0
     for _ in range(N_ROUNDS):
         level = _local_level(units, share * np.exp(log[place]), bucket)
         sold, expected = np.where(level > 0, units, 0.0).sum(axis=0), (level * share).sum(axis=0)
-        log = _drawn_in(sold, expected, place, len(log), noise)
+        log, chance = _drawn_in(sold, expected, place, len(log), noise)
     beside = NEIGHBOUR[bucket]
-    return (1 - 2 * beside) * log + beside * (np.roll(log, 1) + np.roll(log, -1))
+    return (1 - 2 * beside) * log + beside * (np.roll(log, 1) + np.roll(log, -1)), chance
 
 
-def _drawn_in(sold: Doubles, expected: Doubles, place: Ints, n_places: int, usual: float) -> Doubles:
-    """Return the logs by place from what series sold in each bucket and their levels expected, shape (h,) each."""
+def _drawn_in(sold: Doubles, expected: Doubles, place: Ints, n_places: int, usual: float) -> tuple[Doubles, float]:
+    """Return the logs by place and the probability that they differ by chance alone.
+
+    They come from what series sold in each bucket and their levels expected, shape (h,) each.
+    """
     first = np.flatnonzero(np.diff(place, prepend=-1))
     sold, expected, place = np.add.reduceat(sold, first), np.add.reduceat(expected, first), place[first]
     known = (expected >= MIN_UNITS) & (sold > 0)
     if not known.any():
-        return np.zeros(n_places)
+        return np.zeros(n_places), 1.0
     place = place[known]
     log = np.log(sold[known] / expected[known])
     count = np.bincount(place, minlength=n_places)
     mean = np.bincount(place, log, minlength=n_places) / np.maximum(count, 1)
-    off = float(((log - mean[place]) ** 2).sum())
-    noise = (off + NOISE_PLACES * usual**2) / (np.maximum(count - 1, 0).sum() + NOISE_PLACES)
+    free = np.maximum(count - 1, 0).sum() + NOISE_PLACES
+    noise = (((log - mean[place]) ** 2).sum() + NOISE_PLACES * usual**2) / free
+    between = max(int((count > 0).sum()) - 1, 1)
+    chance = float(fdtrc(between, free, (count * (mean - log.mean()) ** 2).sum() / between / noise))
     # The level of most places, not of all: a few high peaks shall not make a trough of every other.
     departs = np.where(count > 0, mean - np.median(mean[count > 0]), 0.0)
     told = count * departs**2
     noise *= NOISE_FACTOR
     kept = np.where(told > noise, 1 - noise / np.maximum(told, noise), 0.0)
     drawn_in: Doubles = np.clip(departs * kept, -BOUND, BOUND)
-    return drawn_in
+    return drawn_in, chance
 
 
 def _local_level(units: Doubles, exposure: Doubles, bucket: Bucket) -> Doubles:

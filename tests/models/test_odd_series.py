@@ -110,7 +110,8 @@ def test_a_single_sale_is_not_taken_for_a_level(forecast: Forecast) -> None:
 
 
 def test_a_single_observation_is_the_level_until_more_is_known(forecast: Forecast) -> None:
-    assert 0 < forecast.units[NEWCOMER].mean() <= 1.25 * 30
+    # The only day may have been one of low demand, by its weekday.
+    assert 0 < forecast.units[NEWCOMER].mean() <= 1.3 * 30
 
 
 def test_a_series_full_of_gaps_has_the_level_of_the_buckets_seen(forecast: Forecast) -> None:
