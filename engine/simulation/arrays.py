@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from engine.simulation.bucket import owed, sales
-from engine.simulation.door import DOOR_RECORDED, DoorTrace, Room
+from engine.simulation.door import DOOR_RECORDED, DoorQueue, DoorTrace, Room
 from engine.simulation.types import F64, I64, Trace
 
 
@@ -174,32 +174,6 @@ class _Moved:
     waiting: F64
 
 
-class _Door:
-    """Queues at the doors of sites: a row for what came of a cell in one bucket and has not come in, oldest first."""
-
-    def __init__(self, room: Room) -> None:
-        self._room = room
-        self._cell, self._came, self._units = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-
-    def taken_in(self, bucket: int, on_hand: F64, came: F64) -> tuple[F64, tuple[I64, I64, F64]]:
-        """Return the units of each cell that come in, and those that had waited: cell, buckets, units."""
-        new = np.flatnonzero(came > 0)
-        cell, units = np.concatenate([self._cell, new]), np.concatenate([self._units, came[new]])
-        since = np.concatenate([self._came, np.full(len(new), bucket)])
-        fits = self._room.fitting(on_hand, cell, units)
-        rest = units - fits
-        kept, old = rest > 0, (since < bucket) & (fits > 0)
-        self._cell, self._came, self._units = cell[kept], since[kept], rest[kept]
-        received = np.bincount(cell, weights=fits, minlength=len(came)).astype(np.float64)
-        return received, (cell[old], (bucket - since)[old], fits[old])
-
-    def at_door(self, bucket: int, n_cells: int) -> tuple[F64, F64]:
-        """Return what came in the bucket and waits at its end, and all that does, both of shape (n_cells,)."""
-        new = self._came == bucket
-        held_up = np.bincount(self._cell[new], weights=self._units[new], minlength=n_cells).astype(np.float64)
-        return held_up, np.bincount(self._cell, weights=self._units, minlength=n_cells).astype(np.float64)
-
-
 class _Shelf:
     """What expires when what comes first leaves first: at its end, all that came a life ago and has not left."""
 
@@ -253,7 +227,7 @@ def _walk(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 |
     on_hand, backlog = cells.on_hand.astype(np.float64), np.zeros(n)
     position, latest = on_hand.copy(), np.zeros(n, np.int64)
     nothing, shelf = np.zeros(n), _Shelf(cells)
-    held_up, waiting, door = nothing, nothing, None if rules.room is None else _Door(rules.room)
+    held_up, waiting, door = nothing, nothing, None if rules.room is None else DoorQueue(rules.room)
     for bucket in range(n_buckets):
         ordered = nothing
         if bucket % rules.review_buckets == 0:

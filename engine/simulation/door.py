@@ -104,6 +104,33 @@ class Room:
         return fits
 
 
+class DoorQueue:
+    """Queues at the doors of sites, bucket by bucket: what came first comes in first, of one bucket by cell."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        # A row for what came of a cell in one bucket and has not come in, in the order of the queue.
+        self._cell, self._came, self._units = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+
+    def taken_in(self, bucket: int, on_hand: F64, came: F64) -> tuple[F64, tuple[I64, I64, F64]]:
+        """Return the units of each cell that come in, and those that had waited: cell, buckets, units."""
+        new = np.flatnonzero(came > 0)
+        cell, units = np.concatenate([self._cell, new]), np.concatenate([self._units, came[new]])
+        since = np.concatenate([self._came, np.full(len(new), bucket)])
+        fits = self._room.fitting(on_hand, cell, units)
+        rest = units - fits
+        kept, old = rest > 0, (since < bucket) & (fits > 0)
+        self._cell, self._came, self._units = cell[kept], since[kept], rest[kept]
+        received = np.bincount(cell, weights=fits, minlength=len(came)).astype(np.float64)
+        return received, (cell[old], (bucket - since)[old], fits[old])
+
+    def at_door(self, bucket: int, n_cells: int) -> tuple[F64, F64]:
+        """Return what came in the bucket and waits at its end, and all that does, both of shape (n_cells,)."""
+        new = self._came == bucket
+        held_up = np.bincount(self._cell[new], weights=self._units[new], minlength=n_cells).astype(np.float64)
+        return held_up, np.bincount(self._cell, weights=self._units, minlength=n_cells).astype(np.float64)
+
+
 @dataclass(frozen=True)
 class DoorTrace:
     """What happened at the doors of sites; arrays of shape (n_cells, n_buckets), units.

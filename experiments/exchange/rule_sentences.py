@@ -223,6 +223,11 @@ RULE_TEXTS = {
         "{count} of {n_rows} sites where it does not ({places}; the first awaits {inbound} and holds {capacity})",
         "Correct capacity_volume, volume or the orders",
     ),
+    "inbound-waits": RuleText(
+        "firm inbound fits into its site (capacity_volume)",
+        "{count} of {n_rows} sites where it does not ({places}; the first awaits {inbound} and holds {capacity})",
+        "What has no room waits at the door, as arrived_on says of what does already",
+    ),
     "own-source": RuleText(
         "sources of supply are outside", "{count} own site{s} {rows}", "Write links between own sites into lanes"
     ),
