@@ -46,5 +46,5 @@ def expected_with_room(
     if not len(waits):
         return stock, []
     first = f"{keys[0][waits[0]]} @ {keys[1][waits[0]]}"
-    values = {"count": len(waits), "units": float(behind.sum()), "first": first}
-    return replace(stock, arrivals=arrivals), [Message("inbound-waits-for-room", values)]
+    note = Message("inbound-waits-for-room", {"count": len(waits), "units": float(behind.sum()), "first": first})
+    return replace(stock, arrivals=arrivals), [note]

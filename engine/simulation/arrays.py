@@ -132,7 +132,7 @@ def trace_levels(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets
     nothing = np.zeros(demand.shape)
     return Trace(
         start=0, opening=cells.on_hand, demand=demand.astype(np.float64), sent=nothing, presale=None,
-        door=DoorTrace(**doors) if doors else None, **record,
+        door=DoorTrace(opening=np.zeros(cells.n_cells), **doors) if doors else None, **record,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ site could not hold let others pass.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -139,6 +139,8 @@ class DoorTrace:
 
     Parameters
     ----------
+    opening
+        Units at the door before the first bucket, shape (n_cells,).
     taken_in
         Units of lines that came in, without what other cells served.
     held_up
@@ -147,16 +149,18 @@ class DoorTrace:
         Units at the door at the end of the bucket.
     """
 
+    opening: F64
     taken_in: F64
     held_up: F64
     waiting: F64
 
     def columns(self, start: int) -> DoorTrace:
         """Return the buckets from the ``start``-th on."""
-        return DoorTrace(*(getattr(self, item.name)[:, start:] for item in fields(self)))
+        opening = self.waiting[:, start - 1] if start else self.opening
+        return DoorTrace(opening, *(getattr(self, name)[:, start:] for name in DOOR_RECORDED))
 
 
-DOOR_RECORDED = tuple(item.name for item in fields(DoorTrace))
+DOOR_RECORDED = ("taken_in", "held_up", "waiting")
 
 
 def join_door_traces(parts: Sequence[DoorTrace | None]) -> DoorTrace | None:
@@ -166,4 +170,5 @@ def join_door_traces(parts: Sequence[DoorTrace | None]) -> DoorTrace | None:
         raise ValueError("all traces must tell of doors, or none. Got some of each.")
     if not known:
         return None
-    return DoorTrace(*(np.concatenate([getattr(part, name) for part in known], axis=1) for name in DOOR_RECORDED))
+    joined = (np.concatenate([getattr(part, name) for part in known], axis=1) for name in DOOR_RECORDED)
+    return DoorTrace(known[0].opening, *joined)

@@ -143,7 +143,8 @@ def simulate(state: StockState, demand: F64, policy: Policy, rules: SimulationRu
             for name, units in told(before.presales, now.presales, before.bucket, n_cells).items():
                 presale[name][:, column] = units
     course = None if presale is None else PresaleTrace(**presale)
-    door = DoorTrace(**doors) if doors else None
+    at_door = state.inbound.take(state.inbound.arrives < state.bucket)
+    door = DoorTrace(opening=_by_cell(at_door, n_cells), **doors) if doors else None
     trace = Trace(start=state.bucket, opening=state.on_hand, demand=demand, presale=course, door=door, **record)
     return Outcome(now, trace, join_shipments(arrived))
 

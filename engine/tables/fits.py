@@ -73,9 +73,9 @@ def _inbound(sheets: Mapping[str, Sheet]) -> tuple[Breach, ...]:
         "inbound": float(inbound[over[0]]),
         "capacity": float(room[over[0]]),
     }
-    waits = "arrived_on" in orders.cells
-    code, severity = ("inbound-waits", "noted") if waits else ("inbound-above-site", "contradiction")
-    weight = Weight(severity, (), values)
+    code, weight = "inbound-above-site", Weight("contradiction", (), values)
+    if "arrived_on" in orders.cells:
+        code, weight = "inbound-waits", Weight("noted", (), values)
     return (table_breach("open_orders", Rule.FITS, code, weight, len(over), len(inbound)),)
 
 
