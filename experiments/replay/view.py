@@ -172,7 +172,7 @@ def came_on(world: World, planned: Days, arrives: I64) -> Days:
     ``planned`` has a day, ``arrives`` the bucket that each line came to serve.
     """
     later = world.arrival_bucket(planned.astype("datetime64[D]")) < arrives
-    return np.where(later, world.calendar.edges[arrives].astype("datetime64[ns]"), planned)
+    return np.where(later, world.calendar.edges[np.maximum(arrives, 0)].astype("datetime64[ns]"), planned)
 
 
 def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict[str, pd.DataFrame]:
@@ -210,8 +210,9 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
             "expiry_date": _last_day(world, view, np.maximum(arrives, view.today) + life - 1, life != FRESH),
         }
     )
-    if world.room is not None:
-        there, came = arrives < view.today, np.full(lines.n_lines, np.datetime64("NaT", "ns"))
+    there = arrives < view.today
+    if world.room is not None or there.any():
+        came = np.full(lines.n_lines, np.datetime64("NaT", "ns"))
         came[there] = came_on(world, dates["received_on"].to_numpy()[there], arrives[there])
         orders["arrived_on"] = came
     tables = {"inventory": inventory, "open_orders": _by_order_line(orders[orders["units"] > 0], view.book)}
