@@ -1,9 +1,9 @@
 """The simulator: stock, demand and decisions bucket by bucket, in the event order of docs/design.md, 3.
 
-In each bucket: the policy decides at its start (at reviews), receipts come in, what is owed and then presale orders
-that are due leave, transfers leave their origin, then demand arises. Cells are independent but for transfers and what
-is served elsewhere, so replications of a world may be stacked as further cells. What receipts and demand do to stock
-stands in `engine.simulation.bucket`, which `engine.simulation.arrays` shares.
+In each bucket: the policy decides at its start (at reviews), receipts come in as far as their site has room, what is
+owed and then presale orders that are due leave, transfers leave their origin, then demand arises. Cells are independent
+but for transfers, shared room and what is served elsewhere, so replications of a world may be stacked as further cells.
+What receipts and demand do to stock stands in `engine.simulation.bucket`, which `engine.simulation.arrays` shares.
 """
 
 from __future__ import annotations
