@@ -128,6 +128,7 @@ def _observed(receipts: pd.DataFrame, open_orders: pd.DataFrame, as_of: np.datet
     done = receipts[(receipts["received_on"] < day) & (receipts["received_on"] >= receipts["ordered_on"])]
     done = done.assign(days=(done["received_on"] - done["ordered_on"]).dt.days, complete=True)
     waiting = open_orders[(open_orders["ordered_on"] < day) & (open_orders["status"] != "draft").fillna(True)]
+    waiting = waiting[~(waiting["arrived_on"] < waiting["ordered_on"])]
     there = waiting["arrived_on"] < day
     until = waiting["arrived_on"].where(there, day)
     waiting = waiting.assign(days=(until - waiting["ordered_on"]).dt.days, complete=there)

@@ -31,19 +31,8 @@ _OF_SITES = (
 _OF_PRESALES = ("presale_units", "presale_local", "presale_waiting_days")
 _KINDS = {
     **dict.fromkeys(("cost", "stock_value", "opening_value", "closing_value", "value", "value_bought"), "money"),
-    **dict.fromkeys(
-        (
-            "fill_rate",
-            "cycle_service",
-            "stock_out_share",
-            "marked_share",
-            "place",
-            "presale_local",
-            "share_over",
-            "share_waiting",
-        ),
-        "share",
-    ),
+    **dict.fromkeys(("fill_rate", "cycle_service", "stock_out_share", "marked_share", "place"), "share"),
+    **dict.fromkeys(("presale_local", "share_over", "share_waiting"), "share"),
 }
 _ROWS = 400
 

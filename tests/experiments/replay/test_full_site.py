@@ -88,6 +88,8 @@ def test_goods_at_the_door_cost_as_stock_from_the_day_they_come_and_are_worth_as
     assert found.costs["holding"].sum() == pytest.approx(7 * (0.1 * 19 + 0.05 * 6))
     assert found.units["stock"].tolist() == [[8, 2, 3, 6], [1, 0, 1, 4]]
     assert found.totals["closing_value"] == 6 * 10 + 4 * 5
+    # Deliveries begin cycles, not the parts that come in: weeks 1, 3 and 4 of A, 2 and 3 of B, whose first is short.
+    assert (found.totals["n_cycles"], found.totals["n_cycles_short"]) == (5, 1)
     later = score(world, walked(world, cover_policy(world)), PACE, world.first + 1, "cover")
     assert later.totals["opening_value"] == (5 + 3) * 10 + 1 * 5
 
