@@ -56,7 +56,8 @@ def main(models: list[str]) -> None:
     ]
     notes = [
         f"Demo world, seed {SEED}, {AS_OF}; candidates {', '.join(settings.forecast.models)}. Goal: 5 % of the week's. "
-        f"Kept: planned with `--since`, z = {settings.steady.z:g}. The last rows sample from the fit of the week "
+        f"Kept: planned with `--since`, z_below = {settings.steady.z_below:g} and z_above = "
+        f"{settings.steady.z_above:g}. The last rows sample from the fit of the week "
         "before, as a replay does between fits, so that only the data of the week are new."
     ]
     write_table("stability", "Planned lines that change a week later, all having gone as planned", rows, notes)
