@@ -90,19 +90,25 @@ def main(arguments: list[str]) -> None:
         settings = replace(settings, targets=replace(settings.targets, objective=asked.objective))
         name = f"{name}_{asked.objective}"
     one = partial(replay_seed, settings=settings, asked=asked)
+    replayed: list[SeedResult] = []
     with processes(settings.run.n_workers) as executor:
-        replayed = list(executor.map(one, range(asked.seeds)))
+        for result in executor.map(one, range(asked.seeds)):
+            replayed.append(result)
+            write_tables(name, replayed, asked, settings.targets.objective)
+
+
+def write_tables(name: str, replayed: list[SeedResult], asked: argparse.Namespace, objective: Objective) -> None:
+    """Write the table of the seeds replayed so far, and their rows."""
     n_open = sum(part.n_open for part in replayed)
     per_seed = pd.concat([part.rows for part in replayed], ignore_index=True)
     RESULTS.mkdir(exist_ok=True)
     per_seed.to_csv(RESULTS / f"{name}.csv", index=False)
     notes = [
         f"{asked.weeks} weekly plans from {asked.as_of}, models refitted every {asked.refit_weeks} weeks, "
-        f"mean of {asked.seeds} seeds; warehouses that sell; points are per cent.",
+        f"mean of {len(replayed)} seeds; warehouses that sell; points are per cent.",
         f"{n_open} cycles that end after the replay are left out. Cost and days: of the cells that plans project. "
         f"Asked: {ASKED}.",
     ]
-    objective = settings.targets.objective
     rows = table_rows(per_seed, AIMED_AT.get(objective))
     write_table(name, f"Demo world: promised and reached, {objective}", rows, notes)
 

@@ -12,6 +12,7 @@ from engine.demand.calendar import Calendar
 from engine.messages import Message
 from engine.network.contradictions import check_contradictions
 from engine.network.dates import LinkDays, Links, OrderDays, last_time_buys, link_days, order_days
+from engine.network.door import expected_with_room
 from engine.network.links import (
     candidate_links,
     chain_depth,
@@ -80,6 +81,7 @@ def build_network(
     horizon = _horizon(links, next_arrival, (len(pairs[0]), len(set(pairs[1]))), calendar)
     calendar = replace(calendar, n_future=horizon)
     stock, stock_notes = stock_state(tables, calendar, pairs, horizon, _delay_days(links, len(pairs[0])))
+    stock, room_notes = expected_with_room(tables, stock, pairs, terms.volume, terms.divisible)
     least, multiple, most = lot_rules(links, terms.divisible)
     cells = Cells(
         item_id=pairs[0],
@@ -149,6 +151,7 @@ def build_network(
             *unknown_closures(tables, calendar.as_of),
             *term_notes,
             *stock_notes,
+            *room_notes,
             *supplier_notes,
             *price_notes,
             *_not_applied(tables),

@@ -133,7 +133,7 @@ class Fed:
         else:
             meant = np.broadcast_to(held.meant[fed, steps[place], None], fresh[place].shape)
             rules = Lots(own.size[:, None], own.least[:, None], own.most[:, None])
-            wanted, granted = kept_shares((fresh[place], units[place]), meant, held.band[fed, None], rules, shares)
+            wanted, granted = kept_shares((fresh[place], units[place]), meant, held.band.column(fed), rules, shares)
         self.asked[fed] = wanted - granted
         np.add.at(self.sent, self.feeding.giver[fed], granted)
         served = units.copy()

@@ -257,8 +257,8 @@ def _order(later: LaterOrders, now: tuple[I64, I64], position: F64, shift: F64 |
 
 def _as_meant(later: LaterOrders, now: tuple[I64, I64], position: F64, fresh: F64, held: Held) -> F64:
     at, step = now
-    band = held.band[at, None]
-    ends = _order(later, now, position, -band), _order(later, now, position, band)
+    band = held.band.column(at)
+    ends = _order(later, now, position, -band.below), _order(later, now, position, band.above)
     meant = np.broadcast_to(held.meant[at, step][:, None], fresh.shape)
     return kept(meant, fresh, ends, _lots(later, at))
 

@@ -64,12 +64,14 @@ class OpenLines:
 def open_lines(tables: Tables, network: Network) -> tuple[OpenLines, tuple[Message, ...]]:
     """Return the open order lines that can still be changed, sorted by order and line, and what is left aside.
 
-    A shipped line is past changing, an overdue one is past its day, and a draft is not inbound: the plan orders what it
-    needs. Transfers are decided anew as long as they have not left, so those on order are not judged, and that is told.
+    A shipped line is past changing, as is one whose goods stand at the door, an overdue one is past its day, and a
+    draft is not inbound: the plan orders what it needs. Transfers are decided anew as long as they have not left, so
+    those on order are not judged, and that is told.
     """
     as_of = network.calendar.as_of
     orders = tables.known_on(as_of)["open_orders"]
     orders = orders[(orders["status"] == "firm") & (orders["units"] > 0) & (orders["due_date"] >= pd.Timestamp(as_of))]
+    orders = orders[~(orders["arrived_on"] <= pd.Timestamp(as_of))]
     moved = orders["kind"] == "transfer"
     notes = (Message("open-transfers-not-judged", {"count": int(moved.sum())}),) if moved.any() else ()
     orders = orders[~moved].sort_values(["order_id", "line_no"], kind="stable")

@@ -89,12 +89,19 @@ class OpenOrderParams:
 class SteadyParams:
     """When a line of an older plan stays as it is.
 
-    ``z`` is the number of standard errors that two plans differ by through chance in their sample paths alone; a line
-    stays where its level lies within so many of the fresh one. 0: never.
+    Two plans of the same data differ by chance in their sample paths. A line stays where some level from ``z_below``
+    standard errors of that difference below the fresh one to ``z_above`` above it would order just that. Both 0: never.
     """
 
-    z: float = 2.0
+    z_below: float = 1.5
+    z_above: float = 6.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.z <= 10:
-            raise ValueError(f"z must lie in [0, 10]. Got {self.z} instead.")
+        for name, value in (("z_below", self.z_below), ("z_above", self.z_above)):
+            if not 0 <= value <= 10:
+                raise ValueError(f"{name} must lie in [0, 10]. Got {value} instead.")
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything is held to an older plan."""
+        return self.z_below > 0 or self.z_above > 0

@@ -1,9 +1,9 @@
-"""Steadiness: a line that an older plan meant to order stays, as long as chance alone explains the difference.
+"""Steadiness: a line that an older plan meant to order stays, as long as little speaks against it.
 
 A level is estimated from a sample of paths, so two plans of the same data and different samples differ. A line keeps
-the units and the day of the older plan if some level within the band of that chance around the fresh level would order
-just that; else the fresh answer is taken. What was kept counts in the next position, so differences do not add up.
-Where a giver or a trip is short, a share stays by the same band (`kept_shares`).
+the units and the day of the older plan if some level within a band around the fresh level would order just that; else
+the fresh answer is taken. What was kept counts in the next position, so differences do not add up. Where a giver or a
+trip is short, a share stays by the same band (`kept_shares`).
 
 **The band.** The standard error of an order-up-to level is found by batch means (Law, Simulation Modeling and
 Analysis, 9.5.3): the level is worked out anew on each of `BATCHES` disjoint parts of the paths; the spread of these
@@ -12,6 +12,10 @@ objective. The older level has an error of its own, so a difference has one larg
 levels tell a spread poorly, so each variance is averaged with the usual one of all cells, as a share of safety stock
 squared and mean demand. On the demo world 96 % of levels then lie within two errors of those of another seed (80 % by
 the spread alone; 78 % by the order statistics of cycle service, which are bounded by the largest of the paths).
+
+The band reaches less far down than up. What is missing is lost with its customers, what is too much is sold later; and
+service falls faster below a level than it rises above it, so a band of equal sides, held week after week, costs
+service that no plan meant to give away.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from typing import Protocol
 
 import numpy as np
 
+from engine.network.params import SteadyParams
 from engine.network.problem import CoupledProblem
 from engine.network.types import Network
 from engine.policy.lots import Lots, lots
@@ -74,11 +79,26 @@ class Meant:
 
 
 @dataclass(frozen=True)
+class Band:
+    """How far a level may lie below and above the fresh one, units of one shape."""
+
+    below: F64
+    above: F64
+
+    def take(self, rows: I64) -> Band:
+        return Band(self.below[rows], self.above[rows])
+
+    def column(self, rows: I64) -> Band:
+        """Return the band of the given rows, shape (rows, 1)."""
+        return Band(self.below[rows, None], self.above[rows, None])
+
+
+@dataclass(frozen=True)
 class Held:
     """What ``r`` options are held to on later order days: units meant (r, J), NaN for none, and the band (r,)."""
 
     meant: F64
-    band: F64
+    band: Band
 
 
 @dataclass(frozen=True)
@@ -86,7 +106,7 @@ class Steady:
     """What was meant, and the band around each option's level within which it stays, shape (m,); units."""
 
     meant: Meant
-    band: F64
+    band: Band
 
     def today(self, network: Network, found: Targets) -> F64:
         """Return today's orders of the options in ``found``: as meant where that lies within the band.
@@ -102,7 +122,7 @@ class Steady:
         slack = found.position - found.reorder_point
         low, high = (
             rules.at_least(np.where(slack <= shift, wish + shift, 0.0))
-            for shift in (-self.band[option], self.band[option])
+            for shift in (-self.band.below[option], self.band.above[option])
         )
         meant = np.where(found.binding == "owed", np.nan, self._meant_today(network, option))
         return kept(meant, found.order_units, (low, high), rules)
@@ -115,7 +135,9 @@ class Steady:
         """
         option = np.flatnonzero(some)
         rules = _lots_of(network.cells, network.options, option)
-        low, high = (rules.at_least(units[option] + shift) for shift in (-self.band[option], self.band[option]))
+        low, high = (
+            rules.at_least(units[option] + shift) for shift in (-self.band.below[option], self.band.above[option])
+        )
         held = units.copy()
         held[option] = kept(self._meant_today(network, option), units[option], (low, high), rules)
         limits = problem.limits
@@ -128,11 +150,11 @@ class Steady:
 
     def shared(self, network: Network, option: I64, asked: tuple[F64, F64], lots: Lots, shares: Shares) -> F64:
         """Return what options get of what they share today, by `kept_shares`."""
-        return kept_shares(asked, self._meant_today(network, option), self.band[option], lots, shares)[1]
+        return kept_shares(asked, self._meant_today(network, option), self.band.take(option), lots, shares)[1]
 
     def later(self, option: I64, day: I64) -> Held:
         """Return what options (r,) are held to on later order days (r, J)."""
-        return Held(self.meant.on(np.broadcast_to(option[:, None], day.shape), day), self.band[option])
+        return Held(self.meant.on(np.broadcast_to(option[:, None], day.shape), day), self.band.take(option))
 
     def _meant_today(self, network: Network, option: I64) -> F64:
         day = (network.options.order_date[option] - network.calendar.as_of).astype(np.int64)
@@ -156,7 +178,7 @@ class Shares(Protocol):
     def over(self, units: F64) -> Bools: ...
 
 
-def kept_shares(asked: tuple[F64, F64], meant: F64, band: F64, rules: Lots, shares: Shares) -> tuple[F64, F64]:
+def kept_shares(asked: tuple[F64, F64], meant: F64, band: Band, rules: Lots, shares: Shares) -> tuple[F64, F64]:
     """Return what rows ask for and what they get of what they share, as meant within the band; arrays of one shape.
 
     What an older plan meant to send may be a share already, which tells nothing of what is asked for. So where limits
@@ -175,7 +197,7 @@ def kept_shares(asked: tuple[F64, F64], meant: F64, band: F64, rules: Lots, shar
             break
         wanted = np.where(back, fresh, wanted)
     granted = shares.granted(wanted)
-    near = kept(meant, granted, (rules.at_least(granted - band), rules.at_least(granted + band)), rules)
+    near = kept(meant, granted, (rules.at_least(granted - band.below), rules.at_least(granted + band.above)), rules)
     units = np.where((granted < wanted) & (near <= wanted), near, granted)
     while True:
         back = shares.over(units) & (units != granted)
@@ -185,17 +207,14 @@ def kept_shares(asked: tuple[F64, F64], meant: F64, band: F64, rules: Lots, shar
 
 
 def steadiness(
-    network: Network, scenarios: Scenarios, rule: StockRule, meant: Meant, z: float, targets: Targets
+    network: Network, scenarios: Scenarios, rule: StockRule, meant: Meant, params: SteadyParams, targets: Targets
 ) -> Steady | None:
-    """Return what holds the options of a network to an older plan; None where nothing does.
-
-    ``z`` is the number of standard errors of a difference that count as chance; 0: none.
-    """
-    if z == 0 or not meant.known_days.any():
+    """Return what holds the options of a network to an older plan; None where nothing does."""
+    if not params.holds or not meant.known_days.any():
         return None
-    band = np.zeros(network.options.n_options)
-    band[targets.option] = z * np.sqrt(2.0) * level_errors(network, scenarios, rule, targets)
-    return Steady(meant, band)
+    error = np.zeros(network.options.n_options)
+    error[targets.option] = np.sqrt(2.0) * level_errors(network, scenarios, rule, targets)
+    return Steady(meant, Band(params.z_below * error, params.z_above * error))
 
 
 def level_errors(network: Network, scenarios: Scenarios, rule: StockRule, targets: Targets) -> F64:

@@ -40,7 +40,8 @@ def stock_state(
     Rules: stock that expired before ``as_of`` does not count. More reserved than on hand is owed. Of a shipped
     transfer the origin's stock has already left; a firm one that has not shipped is taken from what its origin has
     available, earliest due first, and what the origin lacks does not arrive. Drafts are not inbound. An order due
-    before ``as_of`` is late and is taken to arrive ``delay_days`` after ``as_of``.
+    before ``as_of`` is late and is taken to arrive ``delay_days`` after ``as_of``, unless it stands at the door of its
+    site (``arrived_on``): that may come in on ``as_of`` (`engine.network.door`).
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ def stock_state(
         rows = _rows(index, orders["item_id"], orders["location_id"])
         units, available = _leave_origins(orders, index, available, notes)
         due = orders["due_date"].to_numpy().astype("datetime64[D]")
+        there = (orders["arrived_on"] <= pd.Timestamp(calendar.as_of)).to_numpy(bool)
+        due = np.where(there, calendar.as_of, due)
         late = due < calendar.as_of
         due = np.where(late, calendar.as_of + delay_days[rows].astype(np.int64), due)
         if late.any():
@@ -119,7 +122,7 @@ def _leave_origins(orders: pd.DataFrame, index: pd.MultiIndex, available: F64, n
     """Return the units that arrive, and what is available once unshipped transfers have left their origins."""
     units, left = number(orders, "units").copy(), available.copy()
     firm_transfer = (orders["kind"] == "transfer") & (orders["status"] == "firm") & orders["source_id"].notna()
-    waiting = firm_transfer.to_numpy(dtype=bool)
+    waiting = (firm_transfer & orders["arrived_on"].isna()).to_numpy(dtype=bool)
     if not waiting.any():
         return units, left
     origins = _rows(index, orders["item_id"][waiting], orders["source_id"][waiting])

@@ -94,10 +94,11 @@ def _changes_that_matter(network: Network, parts: Sequence[PartResult], share: f
 
 
 def late_inbound(tables: Tables, network: Network) -> LateInbound:
-    """Return the open order lines that were due before ``as_of``, at the cells of the network."""
+    """Return the open order lines that were due before ``as_of`` and have not come, at the cells of the network."""
     as_of = pd.Timestamp(network.calendar.as_of)
     lines = tables.known_on(network.calendar.as_of)["open_orders"]
     lines = lines[(lines["due_date"] < as_of) & (lines["status"] != "draft") & (lines["units"] > 0)]
+    lines = lines[~(lines["arrived_on"] <= as_of)]
     cell = network.rows_of((lines["item_id"].to_numpy(object), lines["location_id"].to_numpy(object)))
     known = cell >= 0
     return LateInbound(

@@ -122,7 +122,7 @@ def plan_part(work: PartWork) -> PartResult:
     targets = stock_targets(today.cells, today.options, every, rule)
     expires = perishable[targets.option] & (targets.binding == "maximum")
     targets = replace(targets, binding=np.where(expires, "shelf-life", targets.binding))
-    steady = steadiness(today, every, rule, work.meant, config.steady.z, targets)
+    steady = steadiness(today, every, rule, work.meant, config.steady, targets)
     conditions = Conditions(presales, work.curbed, steady)
     decision = solve_network(today, demand, rule, targets, config.network, conditions)
     tables = decision_tables(work, targets, decision)

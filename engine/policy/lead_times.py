@@ -87,10 +87,11 @@ def lead_time_days(shares: F64, mean_days: float, sd_days: float) -> I64:
 def learn_lead_times(receipts: pd.DataFrame, open_orders: pd.DataFrame, as_of: np.datetime64) -> pd.DataFrame:
     """Return lead times by source and location as receipts and open orders before ``as_of`` show them.
 
-    An order line still open is right-censored: its lead time is at least its age. Leaving overdue orders out would make
-    a failing supplier look fast. Mean and deviation come from the product-limit estimate (Kaplan and Meier, Journal
-    of the American Statistical Association 53, 1958), the largest observation taken as complete (Efron 1967). Both
-    moments are then drawn towards those of all orders of the source, which count as `PRIOR_ORDERS` orders.
+    An order line still open is right-censored: its lead time is at least its age, unless its goods came and wait at the
+    door of their site (``arrived_on``). Leaving overdue orders out would make a failing supplier look fast. Mean and
+    deviation come from the product-limit estimate (Kaplan and Meier, Journal of the American Statistical Association
+    53, 1958), the largest observation taken as complete (Efron 1967). Both moments are then drawn towards those of all
+    orders of the source, which count as `PRIOR_ORDERS` orders.
 
     Parameters
     ----------
@@ -127,7 +128,10 @@ def _observed(receipts: pd.DataFrame, open_orders: pd.DataFrame, as_of: np.datet
     done = receipts[(receipts["received_on"] < day) & (receipts["received_on"] >= receipts["ordered_on"])]
     done = done.assign(days=(done["received_on"] - done["ordered_on"]).dt.days, complete=True)
     waiting = open_orders[(open_orders["ordered_on"] < day) & (open_orders["status"] != "draft").fillna(True)]
-    waiting = waiting.assign(days=(day - waiting["ordered_on"]).dt.days, complete=False)
+    waiting = waiting[~(waiting["arrived_on"] < waiting["ordered_on"])]
+    there = waiting["arrived_on"] < day
+    until = waiting["arrived_on"].where(there, day)
+    waiting = waiting.assign(days=(until - waiting["ordered_on"]).dt.days, complete=there)
     parts = [part[columns] for part in (done, waiting) if len(part)]
     if not parts:
         return pd.DataFrame({"source_id": [], "location_id": [], "days": [], "complete": []})

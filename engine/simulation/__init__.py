@@ -3,6 +3,7 @@
 state, demand, policy ─► simulate ─► Outcome(state, trace, arrived) ─► service, costs
 """
 
+from engine.simulation.door import DoorTrace, Room
 from engine.simulation.presales import NEVER, PresaleOrders, PresaleTrace
 from engine.simulation.scoring import (
     CostRates,
@@ -33,11 +34,13 @@ __all__ = [
     "CostRates",
     "Cycles",
     "Delay",
+    "DoorTrace",
     "Lines",
     "Outcome",
     "Policy",
     "PresaleOrders",
     "PresaleTrace",
+    "Room",
     "Shipments",
     "SimulationRules",
     "StockState",

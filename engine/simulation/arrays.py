@@ -2,7 +2,8 @@
 
 The event order is that of `engine.simulation.simulate`, with which it agrees unit for unit. It knows no lines, no
 transfers and no presales, which are orders line by line, and is fast enough for many replications of many cells: stack
-replications as further cells (`LevelCells.stacked`) and give blocks of them to an executor.
+replications as further cells (`LevelCells.stacked`, `Room.stacked`) and give blocks of them, whole sites where these
+state their room, to an executor.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from engine.simulation.bucket import owed, sales
+from engine.simulation.door import DOOR_RECORDED, DoorQueue, DoorTrace, Room
 from engine.simulation.types import F64, I64, Trace
 
 
@@ -74,10 +76,11 @@ class LevelCells:
 
 @dataclass(frozen=True)
 class LevelRules:
-    """Reviews take place in every bucket that ``review_buckets`` divides; ``unmet`` as in `SimulationRules`."""
+    """Reviews take place in every bucket that ``review_buckets`` divides; the others as in `SimulationRules`."""
 
     review_buckets: int = 1
     unmet: Literal["lost", "backordered"] = "lost"
+    room: Room | None = None
 
     def __post_init__(self) -> None:
         if self.review_buckets < 1:
@@ -88,7 +91,10 @@ class LevelRules:
 
 @dataclass(frozen=True)
 class LevelTotals:
-    """Sums over the buckets of a simulation, shape (n_cells,): units, and counts of buckets and orders."""
+    """Sums over the buckets of a simulation, shape (n_cells,): units, and counts of buckets and orders.
+
+    ``held_up`` and ``waiting`` are those of `engine.simulation.door.DoorTrace`, 0 without stated room.
+    """
 
     demand: F64
     short: F64
@@ -99,6 +105,8 @@ class LevelTotals:
     ordered: F64
     n_orders: F64
     n_short: F64
+    held_up: F64
+    waiting: F64
 
 
 def trace_levels(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 | None = None) -> Trace:
@@ -115,11 +123,17 @@ def trace_levels(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets
         an earlier one. None: those of the cells.
     """
     record = {name: np.zeros(demand.shape) for name in _TRACED}
+    doors = {} if rules.room is None else {name: np.zeros(demand.shape) for name in DOOR_RECORDED}
     for column, moved in enumerate(_walk(cells, demand, rules, lead_buckets)):
         for name in _TRACED:
             record[name][:, column] = getattr(moved, name)
-    sent = np.zeros(demand.shape)
-    return Trace(start=0, opening=cells.on_hand, demand=demand.astype(np.float64), sent=sent, presale=None, **record)
+        for name, units in doors.items():
+            units[:, column] = moved.received if name == "taken_in" else getattr(moved, name)
+    nothing = np.zeros(demand.shape)
+    return Trace(
+        start=0, opening=cells.on_hand, demand=demand.astype(np.float64), sent=nothing, presale=None,
+        door=DoorTrace(opening=np.zeros(cells.n_cells), **doors) if doors else None, **record,
+    )  # fmt: skip
 
 
 def total_levels(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 | None = None) -> LevelTotals:
@@ -135,6 +149,9 @@ def total_levels(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets
         sums["ordered"] += moved.ordered
         sums["n_orders"] += moved.ordered > 0
         sums["n_short"] += moved.short > 0
+        if rules.room is not None:
+            sums["held_up"] += moved.held_up
+            sums["waiting"] += moved.waiting
     return LevelTotals(**sums)
 
 
@@ -153,6 +170,8 @@ class _Moved:
     expired: F64
     closing: F64
     backlog: F64
+    held_up: F64
+    waiting: F64
 
 
 class _Shelf:
@@ -165,6 +184,17 @@ class _Shelf:
         self._left = np.zeros(len(self._cell))
         # A ring: what had come by the end of bucket t, in row t modulo the longest life.
         self._came_by = np.zeros((int(self._life.max(initial=1)), len(self._cell)))
+
+    def waited(self, bucket: int, came_in: tuple[I64, I64, F64]) -> None:
+        """Count what comes in from the door as come when it came there, but no longer ago than expires now."""
+        row = np.full(self._n_cells, -1)
+        row[self._cell] = np.arange(len(self._cell))
+        cell, buckets, units = row[came_in[0]], came_in[1], came_in[2]
+        cell, buckets, units = cell[cell >= 0], buckets[cell >= 0], units[cell >= 0]
+        ago = np.minimum(buckets, self._life[cell] - 1)
+        for back in range(1, int(ago.max(initial=0)) + 1):
+            old = ago >= back
+            np.add.at(self._came_by, ((bucket - back) % len(self._came_by), cell[old]), units[old])
 
     def expired(self, bucket: int, received: F64, served: F64) -> F64:
         """Return what expires at the end of a bucket, shape (n_cells,), given what came and left in it."""
@@ -186,6 +216,8 @@ def _walk(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 |
     n, n_buckets = demand.shape
     if n != cells.n_cells:
         raise ValueError(f"demand must have {cells.n_cells} rows. Got {n} instead.")
+    if rules.room is not None and rules.room.site.shape != (n,):
+        raise ValueError(f"room must be that of {n} cells. Got {len(rules.room.site)} instead.")
     if lead_buckets is not None and lead_buckets.shape != demand.shape:
         raise ValueError(f"lead_buckets must have shape {demand.shape}. Got {lead_buckets.shape} instead.")
     longest = int((cells.lead_buckets if lead_buckets is None else lead_buckets).max(initial=0))
@@ -195,6 +227,7 @@ def _walk(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 |
     on_hand, backlog = cells.on_hand.astype(np.float64), np.zeros(n)
     position, latest = on_hand.copy(), np.zeros(n, np.int64)
     nothing, shelf = np.zeros(n), _Shelf(cells)
+    held_up, waiting, door = nothing, nothing, None if rules.room is None else DoorQueue(rules.room)
     for bucket in range(n_buckets):
         ordered = nothing
         if bucket % rules.review_buckets == 0:
@@ -206,6 +239,10 @@ def _walk(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 |
         slot = bucket % (longest + 1)
         received = inbound[slot].copy()
         inbound[slot] = 0.0
+        if door is not None:
+            received, old = door.taken_in(bucket, on_hand, received)
+            held_up, waiting = door.at_door(bucket, n)
+            shelf.waited(bucket, old)
         on_hand = on_hand + received
         owed_served = owed(on_hand, backlog)
         on_hand = on_hand - owed_served
@@ -217,7 +254,7 @@ def _walk(cells: LevelCells, demand: F64, rules: LevelRules, lead_buckets: I64 |
         on_hand = on_hand - sold - expired
         backlog = backlog - owed_served + short - lost
         position = position + ordered - sold - (short - lost) - expired
-        yield _Moved(ordered, received, owed_served + sold, short, lost, expired, on_hand, backlog)
+        yield _Moved(ordered, received, owed_served + sold, short, lost, expired, on_hand, backlog, held_up, waiting)
 
 
 def _ordered(cells: LevelCells, position: F64) -> F64:

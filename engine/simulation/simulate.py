@@ -1,9 +1,9 @@
 """The simulator: stock, demand and decisions bucket by bucket, in the event order of docs/design.md, 3.
 
-In each bucket: the policy decides at its start (at reviews), receipts come in, what is owed and then presale orders
-that are due leave, transfers leave their origin, then demand arises. Cells are independent but for transfers and what
-is served elsewhere, so replications of a world may be stacked as further cells. What receipts and demand do to stock
-stands in `engine.simulation.bucket`, which `engine.simulation.arrays` shares.
+In each bucket: the policy decides at its start (at reviews), receipts come in as far as their site has room, what is
+owed and then presale orders that are due leave, transfers leave their origin, then demand arises. Cells are independent
+but for transfers, shared room and what is served elsewhere, so replications of a world may be stacked as further cells.
+What receipts and demand do to stock stands in `engine.simulation.bucket`, which `engine.simulation.arrays` shares.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import Protocol
 import numpy as np
 
 from engine.simulation.bucket import Unmet, elsewhere, owed, sales
+from engine.simulation.door import DOOR_RECORDED, DoorTrace, Room
 from engine.simulation.presales import RECORDED as PRESALE_RECORDED
 from engine.simulation.presales import PresaleOrders, PresaleTrace, ship, told
+from engine.simulation.receiving import aged_at_the_door, come_in
 from engine.simulation.shelf import aged, first_expired_out, fresh_batches, oldest_life, put_in
 from engine.simulation.types import (
     F64,
@@ -67,6 +69,9 @@ class SimulationRules:
         Buckets in which a fresh unit of each cell may be sold, 0 where it does not expire, shape (n_cells,); None:
         nothing expires. What expires first leaves first. A moved line is as old as the oldest unit that its origin
         held, and may be sold for one bucket at least.
+    room
+        How much sites hold; what does not fit waits at the door, where it grows older too (`engine.simulation.door`).
+        None: they hold anything.
     """
 
     review_buckets: int = 1
@@ -74,6 +79,7 @@ class SimulationRules:
     delay: Delay = on_time
     helpers: I64 | None = None
     life_buckets: I64 | None = None
+    room: Room | None = None
 
     def __post_init__(self) -> None:
         if self.review_buckets < 1:
@@ -117,6 +123,7 @@ def simulate(state: StockState, demand: F64, policy: Policy, rules: SimulationRu
         raise ValueError(f"demand must have shape ({n_cells}, n_buckets). Got {demand.shape} instead.")
     record = {name: np.zeros(demand.shape) for name in _RECORDED}
     presale = None if state.presales is None else {name: np.zeros(demand.shape) for name in PRESALE_RECORDED}
+    doors = {} if rules.room is None else {name: np.zeros(demand.shape) for name in DOOR_RECORDED}
     arrived: list[Shipments] = []
     now = state
     if rules.life_buckets is not None and state.batches is None:
@@ -129,11 +136,16 @@ def simulate(state: StockState, demand: F64, policy: Policy, rules: SimulationRu
         arrived.extend(came)
         for name in _RECORDED:
             record[name][:, column] = moved[name]
+        if rules.room is not None:
+            for name, units in _at_doors(came, now, n_cells).items():
+                doors[name][:, column] = units
         if presale is not None and before.presales is not None and now.presales is not None:
             for name, units in told(before.presales, now.presales, before.bucket, n_cells).items():
                 presale[name][:, column] = units
     course = None if presale is None else PresaleTrace(**presale)
-    trace = Trace(start=state.bucket, opening=state.on_hand, demand=demand, presale=course, **record)
+    at_door = state.inbound.take(state.inbound.arrives < state.bucket)
+    door = DoorTrace(opening=_by_cell(at_door, n_cells), **doors) if doors else None
+    trace = Trace(start=state.bucket, opening=state.on_hand, demand=demand, presale=course, door=door, **record)
     return Outcome(now, trace, join_shipments(arrived))
 
 
@@ -173,24 +185,24 @@ def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[Stock
     """Return the state after one bucket, the units moved in it, and the shipments that arrived."""
     bucket, inbound = state.bucket, state.inbound
     leaving = (inbound.lines.sent == bucket) & (inbound.lines.origin >= 0)
-    here = (inbound.arrives == bucket) & ~leaving
-    came = [inbound.take(here)]
-    received = _by_cell(came[0], len(demand))
+    first, staying = come_in(inbound, (inbound.arrives <= bucket) & ~leaving, bucket, state.on_hand, rules.room)
+    came = [first]
+    received = _by_cell(first, len(demand))
     on_hand = state.on_hand + received
     owed_served = owed(on_hand, state.backlog)
     on_hand = on_hand - owed_served
     presales, presale_left = _ship_presales(state.presales, bucket, on_hand)
     on_hand = on_hand - presale_left
-    staying = inbound.take(~here)
     sent = np.zeros(len(demand))
     if leaving.any():
         staying, sent = _send(_with_life(staying, state), bucket, on_hand)
         on_hand = on_hand - sent
         # A transfer without lead time serves the bucket in which it leaves.
-        at_once = staying.arrives == bucket
-        came.append(staying.take(at_once))
-        more = _by_cell(came[1], len(demand))
-        staying, received, on_hand = staying.take(~at_once), received + more, on_hand + more
+        inside = state.on_hand + received
+        at_once, staying = come_in(staying, staying.arrives <= bucket, bucket, inside, rules.room)
+        came.append(at_once)
+        more = _by_cell(at_once, len(demand))
+        received, on_hand = received + more, on_hand + more
         more_served = owed(on_hand, state.backlog - owed_served)
         owed_served, on_hand = owed_served + more_served, on_hand - more_served
         presales, more_left = _ship_presales(presales, bucket, on_hand)
@@ -209,6 +221,7 @@ def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[Stock
         batches = put_in(batches, join_shipments(came), rules.life_buckets)
         batches, expired = aged(first_expired_out(batches, owed_served + presale_left + sold + sent))
         closing = closing - expired
+        staying = aged_at_the_door(staying, bucket, rules.life_buckets)
     lost = np.zeros_like(short) if rules.unmet == "backordered" else short - helped
     backlog = state.backlog - owed_served + short - helped - lost
     moved = {
@@ -222,6 +235,17 @@ def _step(state: StockState, demand: F64, rules: SimulationRules) -> tuple[Stock
         "backlog": backlog,
     }
     return StockState(bucket + 1, closing, backlog, staying, batches, presales), moved, came
+
+
+def _at_doors(came: list[Shipments], after: StockState, n_cells: int) -> dict[str, F64]:
+    """Return the bucket's column of every array of `DoorTrace`, given what came in and the state at its end."""
+    waiting = after.inbound.arrives < after.bucket
+    new = after.inbound.arrives == after.bucket - 1
+    return {
+        "taken_in": _by_cell(join_shipments(came), n_cells),
+        "held_up": _by_cell(after.inbound.take(new), n_cells),
+        "waiting": _by_cell(after.inbound.take(waiting), n_cells),
+    }
 
 
 def _ship_presales(presales: PresaleOrders | None, bucket: int, on_hand: F64) -> tuple[PresaleOrders | None, F64]:

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from engine.simulation.door import DoorTrace, join_door_traces
 from engine.simulation.presales import PresaleOrders, PresaleTrace, join_presale_traces
 
 F64 = npt.NDArray[np.float64]
@@ -93,18 +94,24 @@ class Shipments:
     """Lines with the bucket in which they really arrive: first served bucket, shape (n_lines,).
 
     ``life`` is the number of buckets in which their units may be sold on arrival, where units expire; `FRESH` for
-    purchases and for transfers that have not left, which is what it is where it is not given.
+    purchases and for transfers that have not left, which is what it is where it is not given. ``waited`` is the number
+    of buckets for which they stood at the door of their site before they came in, 0 where it is not given: ``arrives``
+    is the bucket in which lines came in, and of those that have not, the one in which they come to the door.
     """
 
     lines: Lines
     arrives: I64
     life: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    waited: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
-        if not len(self.life):
-            object.__setattr__(self, "life", np.full(self.lines.n_lines, FRESH))
-        if self.life.shape != self.arrives.shape:
-            raise ValueError(f"life must have shape {self.arrives.shape}. Got {self.life.shape} instead.")
+        for name, usual in (("life", FRESH), ("waited", 0)):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.full(self.lines.n_lines, usual))
+            if getattr(self, name).shape != self.arrives.shape:
+                raise ValueError(
+                    f"{name} must have shape {self.arrives.shape}. Got {getattr(self, name).shape} instead."
+                )
         if self.arrives.shape != (self.lines.n_lines,):
             raise ValueError(f"arrives must have shape {(self.lines.n_lines,)}. Got {self.arrives.shape} instead.")
         if (self.arrives < self.lines.sent).any():
@@ -113,7 +120,7 @@ class Shipments:
 
     def take(self, rows: npt.NDArray[np.bool_] | I64) -> Shipments:
         """Return the given shipments, in the given order."""
-        return Shipments(self.lines.take(rows), self.arrives[rows], self.life[rows])
+        return Shipments(self.lines.take(rows), self.arrives[rows], self.life[rows], self.waited[rows])
 
     def with_units(self, units: F64) -> Shipments:
         """Return the shipments with other units."""
@@ -129,8 +136,11 @@ def join_shipments(parts: Sequence[Shipments]) -> Shipments:
     """Return the shipments of all parts, one behind the other."""
     if not parts:
         return no_shipments()
-    arrives, life = (np.concatenate([getattr(part, name) for part in parts]) for name in ("arrives", "life"))
-    return Shipments(join_lines([part.lines for part in parts]), arrives, life)
+    names = ("arrives", "life", "waited")
+    return Shipments(
+        join_lines([part.lines for part in parts]),
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in names),
+    )
 
 
 @dataclass(frozen=True)
@@ -144,7 +154,8 @@ class StockState:
     on_hand, backlog
         Shape (n_cells,), units >= 0: in stock, and owed to customers.
     inbound
-        Lines that have not arrived; those with ``sent`` >= ``bucket`` have not left yet either.
+        Lines that have not come in; those with ``sent`` >= ``bucket`` have not left yet either, those with ``arrives``
+        < ``bucket`` stand at the door of their site.
     batches
         Of ``on_hand``, what expires, by the buckets in which it may still be sold (`engine.simulation.shelf`); None:
         not told, and taken as fresh where units expire.
@@ -168,8 +179,6 @@ class StockState:
             if n and not (np.isfinite(array).all() and array.min() >= 0):
                 raise ValueError(f"{name} must be finite and >= 0. Got NaN, infinite or negative units instead.")
             object.__setattr__(self, name, _read_only(array))
-        if (self.inbound.arrives < self.bucket).any():
-            raise ValueError(f"inbound lines must arrive in bucket {self.bucket} or later. Got earlier ones instead.")
         for name, lowest in (("cell", 0), ("origin", -1)):
             cells = getattr(self.inbound.lines, name)
             if len(cells) and not (cells.min() >= lowest and cells.max() < n):
@@ -209,6 +218,8 @@ class Trace:
         Stock and units owed at the end of the bucket.
     presale
         What became of presale orders; None where the state holds none.
+    door
+        What happened at the doors of sites; None where all hold anything.
     """
 
     start: int
@@ -223,6 +234,7 @@ class Trace:
     closing: F64
     backlog: F64
     presale: PresaleTrace | None = None
+    door: DoorTrace | None = None
 
     def __post_init__(self) -> None:
         shape = self.demand.shape
@@ -245,7 +257,7 @@ class Trace:
         return self.start + self.n_buckets
 
 
-TRACED = tuple(item.name for item in fields(Trace) if item.name not in ("start", "opening", "presale"))
+TRACED = tuple(item.name for item in fields(Trace) if item.name not in ("start", "opening", "presale", "door"))
 """The arrays of a trace with a column a bucket."""
 
 
@@ -264,7 +276,8 @@ def join_traces(parts: Sequence[Trace]) -> Trace:
             raise ValueError(f"a trace must start in bucket {before.end}. Got {after.start} instead.")
     joined = {name: np.concatenate([getattr(part, name) for part in parts], axis=1) for name in TRACED}
     presale = join_presale_traces([part.presale for part in parts])
-    return Trace(start=parts[0].start, opening=parts[0].opening, presale=presale, **joined)
+    door = join_door_traces([part.door for part in parts])
+    return Trace(start=parts[0].start, opening=parts[0].opening, presale=presale, door=door, **joined)
 
 
 def _read_only(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

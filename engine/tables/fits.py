@@ -51,7 +51,7 @@ def _packs(sheets: Mapping[str, Sheet], repairs: frozenset[str]) -> tuple[Findin
 
 
 def _inbound(sheets: Mapping[str, Sheet]) -> tuple[Breach, ...]:
-    """Return the sites whose firm inbound alone is more than they hold."""
+    """Return the sites whose firm inbound alone is more than they hold; it may wait where goods at doors are told."""
     if not {"open_orders", "items", "locations"} <= sheets.keys():
         return ()
     orders, items, places = sheets["open_orders"], sheets["items"], sheets["locations"]
@@ -73,8 +73,10 @@ def _inbound(sheets: Mapping[str, Sheet]) -> tuple[Breach, ...]:
         "inbound": float(inbound[over[0]]),
         "capacity": float(room[over[0]]),
     }
-    weight = Weight("contradiction", (), values)
-    return (table_breach("open_orders", Rule.FITS, "inbound-above-site", weight, len(over), len(inbound)),)
+    code, weight = "inbound-above-site", Weight("contradiction", (), values)
+    if "arrived_on" in orders.cells:
+        code, weight = "inbound-waits", Weight("noted", (), values)
+    return (table_breach("open_orders", Rule.FITS, code, weight, len(over), len(inbound)),)
 
 
 def _external(sheets: Mapping[str, Sheet], repairs: frozenset[str]) -> tuple[Finding, ...]:

@@ -127,7 +127,9 @@ INVENTORY_BATCHES = table(
 OPEN_ORDERS = table(
     "open_orders",
     "O",
-    "What is on its way. Overdue lines are re-dated by a stated rule; a draft is not inbound.",
+    "What is on its way. Overdue lines are re-dated by a stated rule; a draft is not inbound. Where `arrived_on` is"
+    " given, what a site has no room for waits at its door: inbound above its capacity is told and expected as it fits,"
+    " otherwise refused.",
     {
         "order_id": identifier("The order.", KEY),
         "line_no": identifier("Its line.", OPTIONAL_KEY, default="1"),
@@ -146,6 +148,7 @@ OPEN_ORDERS = table(
         ),
         "reference": text("Any reference."),
         "expiry_date": date("Day of expiry of the goods."),
+        "arrived_on": date("Day on which the goods came to the door of their site, where they wait for room."),
         "known_from": known_from(),
     },
     faulty="fatal",

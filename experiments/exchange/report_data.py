@@ -222,7 +222,7 @@ def _card(tables: Tables, item: str, place: str, meta: PlanMeta, history: pd.Dat
         (label, plain_number(float(value)) if is_numeric else str(value))
         for column, label, is_numeric in _FACTS
         for value in rows["targets"][column]
-        if pd.notna(value)
+        if pd.notna(value) and value != ""
     ]
     sentences = [*rows["alerts"]["alert"], *rows["orders"]["reason"], *moves["reason"]]
     sentences = sentences or [*rows["targets"]["reason"]]

@@ -33,7 +33,7 @@ NUMBERED_RULES = {
     Rule.ONE_VALUE: "`in_stock` has one value per item, location and date.",
     Rule.LABELS: "Weeks are labelled by their Monday.",
     Rule.CIRCULAR: "Nothing supplies or contains itself in a circle.",
-    Rule.FITS: "The smallest pack fits on its shelf, and firm inbound into its site.",
+    Rule.FITS: "The smallest pack fits on its shelf; firm inbound fits into its site unless `arrived_on` is given.",
     Rule.EXTERNAL: "Sources of `supply` are outside; links between own sites are `lanes`.",
     Rule.SHORT_LINK: "Links are at least as long as a bucket.",
     Rule.BATCHES: "Batches add up to at most the stock on hand.",
@@ -222,6 +222,11 @@ RULE_TEXTS = {
         "firm inbound fits into its site (capacity_volume)",
         "{count} of {n_rows} sites where it does not ({places}; the first awaits {inbound} and holds {capacity})",
         "Correct capacity_volume, volume or the orders",
+    ),
+    "inbound-waits": RuleText(
+        "firm inbound fits into its site (capacity_volume)",
+        "{count} of {n_rows} sites where it does not ({places}; the first awaits {inbound} and holds {capacity})",
+        "What has no room waits at the door, as arrived_on says of what does already",
     ),
     "own-source": RuleText(
         "sources of supply are outside", "{count} own site{s} {rows}", "Write links between own sites into lanes"

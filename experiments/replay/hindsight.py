@@ -118,7 +118,8 @@ def _lacking(view: View, cell: I64, asked: tuple[F64, F64], span: tuple[I64, I64
     comes, follows = span
     n_ahead = min(int(follows.max(initial=0)), demand.shape[1])
     inbound = np.zeros((len(state.on_hand), n_ahead + 1))
-    at = np.minimum(shipments.arrives - view.today, n_ahead)
+    # What stands at the door is taken to come in today.
+    at = np.clip(shipments.arrives - view.today, 0, n_ahead)
     np.add.at(inbound, (shipments.lines.cell, at), shipments.lines.units)
     stock = (state.on_hand - state.backlog)[cell]
     lacking = np.zeros(len(cell))

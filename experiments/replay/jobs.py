@@ -17,7 +17,7 @@ from experiments.replay.measures import Score, score, since
 from experiments.replay.ours import PlanPolicy
 from experiments.replay.policy_files import PolicySpec
 from experiments.replay.rules import RulePolicy
-from experiments.replay.site_room import SiteRoom, room_rows
+from experiments.replay.site_room import room_rows
 from experiments.replay.view import Policy, state_tables
 from experiments.replay.walk import Opening, Pace, Walked, walk
 from experiments.replay.world import World
@@ -41,8 +41,6 @@ class Job:
         Steps between two fits of the chosen models.
     fit
         A fit at the first step for restock's policies; None where the job holds none.
-    room
-        Sites that state how much they hold.
     """
 
     worlds: tuple[World, ...]
@@ -52,7 +50,6 @@ class Job:
     pace: Pace
     first_scored: int
     refit_steps: int
-    room: SiteRoom
     fit: Fitted | None = None
 
 
@@ -88,7 +85,8 @@ def _one(job: Job, world: World, spec: PolicySpec, book: LinkBook) -> Result:
     walked = walk(world, policy_of(world, spec, book, job), job.opening, job.pace)
     found = score(world, walked, job.pace, job.first_scored, spec.name)
     notes = _drift(world, walked.trace) if spec.kind == "actual" and world.assumption == "sales" else ()
-    room = room_rows(job.room, since(walked.trace, job.first_scored), spec.name, world.assumption)
+    scored = since(walked.trace, job.first_scored)
+    room = room_rows(world.room, scored, spec.name, world.assumption, world.network.bucket_days)
     return Result(found, _named(world, walked, spec), room, state_tables(world, walked.last), notes)
 
 

@@ -64,11 +64,11 @@ def score(world: World, walked: Walked, pace: Pace, first_scored: int, policy: s
         costs[name] = np.zeros_like(costs["holding"])
         np.add.at(costs[name], (lines["cell"].to_numpy(np.int64), week), money)
     costs["left-over"] = np.zeros_like(costs["holding"])
-    costs["left-over"][:, -1] = _written_off(world, trace.closing[:, -1])
+    costs["left-over"][:, -1] = _written_off(world, owned(trace)[:, -1])
     totals = {
         **_line_totals(world, lines),
-        "opening_value": float(value @ trace.opening),
-        "closing_value": float(value @ trace.closing[:, -1] - costs["left-over"].sum()),
+        "opening_value": float(value @ (trace.opening if trace.door is None else trace.opening + trace.door.opening)),
+        "closing_value": float(value @ owned(trace)[:, -1] - costs["left-over"].sum()),
         **_cycles(world, walked, trace),
     }
     return Score(policy, world.assumption, units, {name: costs[name] for name in COST_TERMS}, totals)
@@ -80,7 +80,13 @@ def since(trace: Trace, bucket: int) -> Trace:
     opening = trace.closing[:, cut - 1] if cut else trace.opening
     presale = None if trace.presale is None else trace.presale.columns(cut)
     columns = {name: getattr(trace, name)[:, cut:] for name in TRACED}
-    return Trace(start=bucket, opening=opening, presale=presale, **columns)
+    door = None if trace.door is None else trace.door.columns(cut)
+    return Trace(start=bucket, opening=opening, presale=presale, door=door, **columns)
+
+
+def owned(trace: Trace) -> F64:
+    """Return stock at the end of every bucket, what waits at the door of its site included, units, (n_cells, n)."""
+    return trace.closing if trace.door is None else trace.closing + trace.door.waiting
 
 
 def by_week(buckets: F64, per_week: int) -> F64:
@@ -107,7 +113,7 @@ def _units(world: World, trace: Trace, first: int) -> dict[str, F64]:
         "lost": trace.lost,
         "served": served,
         "expired": trace.expired,
-        "stock": trace.closing,
+        "stock": owned(trace),
         "asked": (trace.demand > 0).astype(np.float64),
         "ran_out": (trace.short > 0).astype(np.float64),
         "marked": (ours_lasted & world.network.demanded[:, None]).astype(np.float64),
@@ -144,7 +150,7 @@ def _stock_costs(world: World, trace: Trace, pace: Pace) -> dict[str, F64]:
         presale = cells.shortage_cost[:, None] * (trace.presale.asked - trace.presale.on_time)
     return {
         "presale": presale,
-        "holding": cells.holding_cost[:, None] * trace.closing * days,
+        "holding": cells.holding_cost[:, None] * owned(trace) * days,
         "shortage": cells.shortage_cost[:, None] * charged,
         "backorder": cells.backorder_cost[:, None] * trace.backlog * days,
         "expired": unit_value(world)[:, None] * trace.expired,
@@ -225,7 +231,11 @@ def _line_totals(world: World, lines: pd.DataFrame) -> dict[str, float]:
 
 def _cycles(world: World, walked: Walked, trace: Trace) -> dict[str, float]:
     """Return the order cycles that lie within the scored weeks and had demand, and those of them with a shortage."""
-    cycles = arrival_cycles(walked.arrived, trace.end)
+    arrived = walked.arrived
+    if arrived.waited.any():
+        # What comes in from the door in parts is one delivery, from the first of them on.
+        arrived = arrived.take(np.sort(np.unique(arrived.lines.line_id.astype(str), return_index=True)[1]))
+    cycles = arrival_cycles(arrived, trace.end)
     cycles = cycles.take((cycles.start >= trace.start) & world.network.demanded[cycles.cell])
     demand, short = cycle_units(trace, cycles)
     asked = demand > 0

@@ -67,7 +67,8 @@ def stated_opening(world: World, tables: Tables, seed: int) -> Opening:
     Presale orders are the world's, which reads them off the same tables.
 
     A line comes on the day that its order date draws, as it would have had the replay placed it (`received_on`), and
-    not before the first day; where no order date is given, on its due date. Drafts are not on their way. What is
+    not before the first day; where no order date is given, on its due date. One at the door of its site
+    (``arrived_on``) stands there since that day. Drafts are not on their way. What is
     reserved is not for sale, and reserved beyond stock it is owed.
 
     Raises
@@ -96,6 +97,8 @@ def stated_opening(world: World, tables: Tables, seed: int) -> Opening:
     life = np.full(len(orders), FRESH)
     known = ~np.isnat(expires)
     life[known] = np.maximum(world.bucket_of(expires[known]) - comes[known] + 1, 1)
+    at_door = (orders["arrived_on"] < pd.Timestamp(world.date_of(world.first))).to_numpy(bool)
+    comes = np.where(at_door, np.maximum(lines.due + late, lines.sent), comes)
     inbound = Shipments(lines, comes, life)
     state = StockState(world.first, on_hand - promised, backlog, inbound, batches, world.presale_orders)
     return opening_of(state, book)
@@ -149,12 +152,15 @@ def _stated_lines(world: World, orders: pd.DataFrame) -> OrderLines:
             "A plan line is on its way once", "a restock_line_id that stands in several rows of open_orders",
             "Leave restock_line_id empty in the opening",
         )  # fmt: skip
-    leaves = ((orders["kind"] == "transfer") & (orders["status"] != "shipped")).to_numpy(bool)
+    came = orders["arrived_on"].to_numpy().astype("datetime64[D]")
+    leaves = ((orders["kind"] == "transfer") & (orders["status"] != "shipped")).to_numpy(bool) & np.isnat(came)
     origin = np.full(len(orders), -1)
     moved = orders[leaves]
     origin[leaves] = _cells_of(world, moved.assign(location_id=moved["source_id"]))
     sent = np.where(np.isnat(ordered), np.minimum(due, first), ordered)
     sent = np.where(leaves, np.maximum(sent, first), sent)
+    sent = np.where(np.isnat(came), sent, np.minimum(sent, came))
+    received = np.where(np.isnat(ordered), np.maximum(due, sent), NOT_YET)
     return OrderLines(
         line_id=line_id,
         cell=_cells_of(world, orders),
@@ -164,7 +170,7 @@ def _stated_lines(world: World, orders: pd.DataFrame) -> OrderLines:
         unit_cost=np.zeros(len(orders)),
         order_date=sent,
         available_date=np.maximum(due, sent),
-        received_on=np.where(np.isnat(ordered), np.maximum(due, sent), NOT_YET),
+        received_on=np.where(np.isnat(came), received, came),
         promise=np.full(len(orders), np.nan),
     )
 

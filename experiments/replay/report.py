@@ -24,14 +24,15 @@ _SUMMARY = (
 _BY_CLASS = (
     "abc", "policy", "cost", "fill_rate", "stock_out_share", "stock_value", "turns", "demand", "short",
 )  # fmt: skip
-_OF_SITES = ("location_id", "policy", "capacity_volume", "mean_volume", "most_volume", "share_over")
+_OF_SITES = (
+    *("location_id", "policy", "capacity_volume", "mean_volume", "most_volume", "share_over"),
+    *("waited_volume", "waited_days", "most_waiting_volume", "share_waiting"),
+)
 _OF_PRESALES = ("presale_units", "presale_local", "presale_waiting_days")
 _KINDS = {
     **dict.fromkeys(("cost", "stock_value", "opening_value", "closing_value", "value", "value_bought"), "money"),
-    **dict.fromkeys(
-        ("fill_rate", "cycle_service", "stock_out_share", "marked_share", "place", "presale_local", "share_over"),
-        "share",
-    ),
+    **dict.fromkeys(("fill_rate", "cycle_service", "stock_out_share", "marked_share", "place"), "share"),
+    **dict.fromkeys(("presale_local", "share_over", "share_waiting"), "share"),
 }
 _ROWS = 400
 

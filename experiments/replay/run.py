@@ -33,7 +33,7 @@ from experiments.replay.opening import (
 )
 from experiments.replay.policy_files import OURS, PolicySpec, read_policies, refuse_repeated, with_references
 from experiments.replay.result_tables import Compared, Grounds, replay_tables
-from experiments.replay.site_room import site_room
+from experiments.replay.site_room import opening_above
 from experiments.replay.walk import Opening, Pace
 from experiments.replay.what_if import WhatIf, changed_policies, changed_tables, read_what_if
 from experiments.replay.withheld import without
@@ -136,7 +136,7 @@ def replay(
     worlds = _worlds(world, tables, settings)
     given, opening_notes = _given_opening(world, tables, pace, request)
     first = given or empty_opening(world)
-    before = Job(worlds, tuple(specs), settings, first, pace, world.first, refit_steps, site_room(tables, world))
+    before = Job(worlds, tuple(specs), settings, first, pace, world.first, refit_steps)
     opening, fits, target_notes = first_steps(before, given, run)
     warm_up = 0 if given is not None else warm_up_buckets(world)
     if world.first + warm_up >= world.end:
@@ -230,7 +230,7 @@ def _replayed(
 
 def _scope_notes(start: Job, worlds: Sequence[World]) -> tuple[Message, ...]:
     world = worlds[0]
-    notes = []
+    notes = [*opening_above(world.room, start.opening.state.on_hand)]
     if start.first_scored > world.first:
         days = (start.first_scored - world.first) * world.network.bucket_days
         notes.append(Message("replay-warm-up", {"days": days}))

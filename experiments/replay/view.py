@@ -65,7 +65,8 @@ class View:
     """What is known at the start of a day; nothing in it was recorded on or after that day.
 
     Three things are the world's and not for a policy without hindsight: in which bucket a line of ``state.inbound``
-    arrives, its ``received_on`` in ``book``, and ``state.presales``. The tables of a view (`tables_at`) hold none.
+    arrives, unless it stands at the door of its site, its ``received_on`` in ``book`` until then, and
+    ``state.presales``. The tables of a view (`tables_at`) hold none.
 
     Parameters
     ----------
@@ -165,8 +166,20 @@ def tables_at(world: World, view: View) -> Tables:
     )
 
 
+def came_on(world: World, planned: Days, arrives: I64) -> Days:
+    """Return the days on which lines came to their site: as planned, or with an earlier one of their link.
+
+    ``planned`` has a day, ``arrives`` the bucket that each line came to serve.
+    """
+    later = world.arrival_bucket(planned.astype("datetime64[D]")) < arrives
+    return np.where(later, world.calendar.edges[np.maximum(arrives, 0)].astype("datetime64[ns]"), planned)
+
+
 def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict[str, pd.DataFrame]:
-    """Return the state of a view in the contract's own terms: inventory, open_orders, batches where units expire."""
+    """Return the state of a view in the contract's own terms: inventory, open_orders, batches where units expire.
+
+    Where a site states its room, open orders tell which lines stand at its door (``arrived_on``).
+    """
     texts = texts or Texting(world)
     state, lines = view.state, view.state.inbound.lines
     held = view.known | (state.on_hand > 0) | (state.backlog > 0) | ~world.network.demanded
@@ -182,6 +195,7 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
     )
     moved = lines.origin >= 0
     dates = view.book.reindex(pd.Index(lines.line_id, dtype=object))
+    arrives, life = view.state.inbound.arrives, view.state.inbound.life
     orders = pd.DataFrame(
         {
             "order_id": lines.line_id,
@@ -193,11 +207,14 @@ def stock_tables(world: World, view: View, texts: Texting | None = None) -> dict
             "source_id": lines.source_id,
             "kind": np.where(moved, "transfer", "purchase"),
             "status": np.where(moved, "shipped", "firm"),
-            "expiry_date": _last_day(
-                world, view, state.inbound.arrives + state.inbound.life - 1, state.inbound.life != FRESH
-            ),
+            "expiry_date": _last_day(world, view, np.maximum(arrives, view.today) + life - 1, life != FRESH),
         }
     )
+    there = arrives < view.today
+    if world.room is not None or there.any():
+        came = np.full(lines.n_lines, np.datetime64("NaT", "ns"))
+        came[there] = came_on(world, dates["received_on"].to_numpy()[there], arrives[there])
+        orders["arrived_on"] = came
     tables = {"inventory": inventory, "open_orders": _by_order_line(orders[orders["units"] > 0], view.book)}
     if world.life_buckets is not None and state.batches is not None:
         cell, bucket = np.nonzero(state.batches)
@@ -264,6 +281,10 @@ def _sales(world: World, view: View, texts: Texting) -> pd.DataFrame:
 
 def _receipts(view: View, texts: Texting) -> pd.DataFrame:
     came = view.arrived
+    if came["line_id"].duplicated().any():
+        # What came in in parts, as the site had room for them, came to it at once.
+        whole = came.groupby("line_id", sort=False)["units"].sum()
+        came = came.drop_duplicates("line_id").assign(units=whole.to_numpy())
     own = pd.DataFrame(
         {
             "order_id": came["line_id"],

@@ -25,7 +25,7 @@ from engine.simulation import (
     simulate,
 )
 from engine.simulation.bucket import Unmet
-from experiments.replay.view import OrderLines, Policy, View
+from experiments.replay.view import OrderLines, Policy, View, came_on
 from experiments.replay.ways import on_time
 from experiments.replay.withheld import known_on
 from experiments.replay.world import World
@@ -220,7 +220,8 @@ def received_on(world: World, lines: OrderLines, seed: int) -> Days:
 
 def _rules(world: World, pace: Pace, late: I64) -> SimulationRules:
     helpers = world.helpers if pace.unmet == "served_elsewhere" else None
-    return SimulationRules(1, pace.unmet, lambda _: late, helpers, world.life_buckets)
+    room = None if world.room is None else world.room.room
+    return SimulationRules(1, pace.unmet, lambda _: late, helpers, world.life_buckets, room)
 
 
 def _once(lines: Lines, bucket: int) -> Callable[[StockState], Lines]:
@@ -253,13 +254,10 @@ def _arrival_frame(line_id: Texts, cell: I64, source_id: Texts, dates: tuple[Day
 
 
 def _arrivals(world: World, came: Shipments, book: pd.DataFrame) -> pd.DataFrame:
-    """Return the lines that arrived; one that waited for an earlier one of its link came when that did."""
+    """Return the lines that came in, by the days on which they came to their site."""
     lines = came.lines
     dates = book.reindex(pd.Index(lines.line_id, dtype=object))
-    opens = world.calendar.edges[came.arrives].astype("datetime64[ns]")
-    planned = dates["received_on"].to_numpy()
-    later = world.arrival_bucket(planned.astype("datetime64[D]")) < came.arrives
-    received = np.where(later, opens, planned)
+    received = came_on(world, dates["received_on"].to_numpy(), came.arrives - came.waited)
     return _arrival_frame(
         lines.line_id, lines.cell, lines.source_id, (dates["order_date"].to_numpy(), received), lines.units
     )
@@ -283,9 +281,16 @@ def _lines_frame(lines: OrderLines, now: Lines) -> pd.DataFrame:
 
 
 def _settled(lines: pd.DataFrame, came: Shipments, state: StockState) -> pd.DataFrame:
-    """Return the lines with the units that really left and the bucket in which they arrive."""
+    """Return the lines with the units that really left and the bucket in which they arrive.
+
+    One that came in in parts arrives with its last; while one stands at the door that is not known (inf).
+    """
     everything = join_shipments([came, state.inbound])
+    at_door = np.append(np.zeros(came.lines.n_lines, bool), state.inbound.arrives < state.bucket)
     index = pd.Index(everything.lines.line_id, dtype=object)
-    facts = pd.DataFrame({"units": everything.lines.units, "arrives": everything.arrives}, index=index)
+    arrives = np.where(at_door, np.inf, everything.arrives) if at_door.any() else everything.arrives
+    facts = pd.DataFrame({"units": everything.lines.units, "arrives": arrives}, index=index)
+    if not index.is_unique:
+        facts = facts.groupby(level=0, sort=False).agg({"units": "sum", "arrives": "max"})
     own = facts.reindex(pd.Index(lines["line_id"], dtype=object))
     return lines.assign(asked=lines["units"], units=own["units"].to_numpy(), arrives=own["arrives"].to_numpy())

@@ -22,7 +22,7 @@ _SUPPLIER_LIMITS = ("min_order_value", "min_order_volume", "container_volume", "
 _LEFT_OUT = (
     *("inventory_batches", "price_breaks"),
     *(f"suppliers.{name}" for name in _SUPPLIER_LIMITS),
-    *("lanes.trip_capacity_volume", "locations.capacity_volume"),
+    "lanes.trip_capacity_volume",
 )
 """Tables and columns that no policy is shown: what the world does not hold every policy to, none keeps to alone."""
 
@@ -90,7 +90,7 @@ def replay_notes(tables: Tables, first_day: np.datetime64) -> tuple[Message, ...
             later.append(name)
     if later:
         notes.append(Message("replay-taken-as-known", {"count": len(later), "tables": ", ".join(later)}))
-    return (*notes, *_limits_left_out(tables))
+    return (*notes, *_limits_left_out(tables), *_room(tables))
 
 
 def _limits_left_out(tables: Tables) -> list[Message]:
@@ -99,11 +99,17 @@ def _limits_left_out(tables: Tables) -> list[Message]:
         "price-breaks": len(tables["price_breaks"]),
         "supplier-limits": _n_stating(tables["suppliers"], _SUPPLIER_LIMITS),
         "trip-capacity": _n_stating(tables["lanes"], ("trip_capacity_volume",)),
-        "site-capacity": _n_stating(tables["locations"], ("capacity_volume",)),
     }
-    notes = [Message(f"replay-{name}-left-out", {"count": count}) for name, count in counts.items() if count]
-    unknown = int(tables["items"]["volume"].isna().sum())
-    if counts["site-capacity"] and unknown:
+    return [Message(f"replay-{name}-left-out", {"count": count}) for name, count in counts.items() if count]
+
+
+def _room(tables: Tables) -> list[Message]:
+    """Return how many sites hold every policy to their room, and how many items take none."""
+    n_sites = _n_stating(tables["locations"], ("capacity_volume",))
+    if not n_sites:
+        return []
+    notes = [Message("replay-site-room", {"count": n_sites})]
+    if unknown := int(tables["items"]["volume"].isna().sum()):
         notes.append(Message("replay-volume-unknown", {"count": unknown}))
     return notes
 

@@ -25,6 +25,7 @@ from engine.simulation import PresaleOrders
 from engine.tables import Tables
 from experiments.replay.presale_orders import presales_of, told_bom
 from experiments.replay.presales import WorldPresales
+from experiments.replay.site_room import SiteRoom, site_room
 from experiments.replay.ways import Ways, ways_of
 from experiments.replay.withheld import FRESH, known_on, no_closures, replay_notes, without
 
@@ -131,6 +132,11 @@ class World:
         life = np.zeros(self.n_cells, np.int64)
         life[expires] = np.maximum(days[expires] // self.network.bucket_days, 1).astype(np.int64)
         return life
+
+    @cached_property
+    def room(self) -> SiteRoom | None:
+        """How much sites hold; None where none states it, and all hold anything."""
+        return site_room(self.tables, self.network)
 
     def rows_of(self, items: pd.Series | Texts, locations: pd.Series | Texts) -> I64:
         """Return the cell of each pair, -1 where there is none."""

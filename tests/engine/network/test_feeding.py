@@ -15,7 +15,7 @@ from engine.network.planned import planned_lines
 from engine.network.problem import Limits
 from engine.network.projection import projection_rows
 from engine.network.sharing import fair_share, share_out
-from engine.network.steady import Meant, Steady
+from engine.network.steady import Band, Meant, Steady
 from engine.policy.lots import Lots
 from tests.engine.network.test_planned import AS_OF, build, constant, decide, random_paths, rule_of, table
 
@@ -105,7 +105,9 @@ def test_a_planned_share_stays_as_meant_within_the_band(meant, units):
     shops = network.primary_of[1:]
     known = np.where(np.isin(np.arange(3), shops), 8, 0)
     before = Meant(shops, np.array([7, 7]), np.array(meant), known)
-    lines = planned_lines("test", network, decision, targets, rule, Steady(before, np.full(3, 2.0)))
+    lines = planned_lines(
+        "test", network, decision, targets, rule, Steady(before, Band(np.full(3, 2.0), np.full(3, 2.0)))
+    )
     assert lines.loc[lines["order_date"] == pd.Timestamp(AS_OF + 7), "units"].tolist()[1:] == units
 
 

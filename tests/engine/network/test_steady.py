@@ -12,11 +12,11 @@ from engine.config import PlanConfig
 from engine.network.build import build_network
 from engine.network.decide import solve_network
 from engine.network.decision import Conditions
-from engine.network.params import NetworkParams
+from engine.network.params import NetworkParams, SteadyParams
 from engine.network.planned import planned_lines
 from engine.network.problem import Limits
 from engine.network.sharing import fair_share
-from engine.network.steady import KEPT_AS_PLANNED, Meant, Steady, kept, kept_shares, level_errors, steadiness
+from engine.network.steady import KEPT_AS_PLANNED, Band, Meant, Steady, kept, kept_shares, level_errors, steadiness
 from engine.network.tiers import tier_demand
 from engine.policy.lots import Lots, lots
 from engine.policy.params import TargetParams
@@ -27,6 +27,11 @@ from tests.engine.network.supplier_worlds import CALENDAR, frame, level_scenario
 from tests.engine.network.test_feeding import chain
 
 STOCK = (("C", 40), ("R1", 12), ("R2", 12))  # places, and the stock that each has less than
+
+
+def even(units):
+    """Return a band that reaches as far below as above."""
+    return Band(units, units)
 
 
 def rule_of(network, objective="cycle_service"):
@@ -63,11 +68,13 @@ def test_the_error_of_a_level_by_hand():
     rule = rule_of(network)
     targets = stock_targets(network.cells, network.options, scenarios, rule)
     assert level_errors(network, scenarios, rule, targets) == pytest.approx([np.sqrt(60.0)])
-    band = steadiness(network, scenarios, rule, meant_of(network), 2.0, targets).band
-    # Both plans have that error: 2 * sqrt(2) * sqrt(60).
-    assert band == pytest.approx([2 * np.sqrt(120.0)])
-    assert steadiness(network, scenarios, rule, meant_of(network), 0.0, targets) is None
-    assert steadiness(network, scenarios, rule, meant_of(network, known_days=0), 2.0, targets) is None
+    params = SteadyParams(z_below=2.0, z_above=3.0)
+    band = steadiness(network, scenarios, rule, meant_of(network), params, targets).band
+    # Both plans have that error: z * sqrt(2) * sqrt(60).
+    assert band.below == pytest.approx([2 * np.sqrt(120.0)])
+    assert band.above == pytest.approx([3 * np.sqrt(120.0)])
+    assert steadiness(network, scenarios, rule, meant_of(network), SteadyParams(0.0, 0.0), targets) is None
+    assert steadiness(network, scenarios, rule, meant_of(network, known_days=0), params, targets) is None
 
 
 @pytest.mark.parametrize("objective", ["cost", "cycle_service", "fill_rate", "days_of_cover"])
@@ -101,16 +108,28 @@ def test_the_error_is_that_of_levels_on_new_paths(objective):
 )
 def test_today_stays_as_meant_within_the_band(meant, units):
     network, scenarios = one_item()
-    targets, decision = solved(network, scenarios, steady=Steady(meant_of(network, (0, 0, meant)), np.array([15.0])))
+    targets, decision = solved(
+        network, scenarios, steady=Steady(meant_of(network, (0, 0, meant)), even(np.array([15.0])))
+    )
     assert targets.order_units.tolist() == [72.0]
     assert decision.units.tolist() == [units]
     assert decision.rule.tolist() == ["target" if units == 72.0 else KEPT_AS_PLANNED]
     assert decision.fresh.tolist() == [72.0]
 
 
+@pytest.mark.parametrize(
+    ("below", "above", "meant", "units"),
+    [(0.0, 15.0, 96.0, 96.0), (0.0, 15.0, 48.0, 72.0), (15.0, 0.0, 48.0, 48.0), (15.0, 0.0, 96.0, 72.0)],
+)
+def test_each_side_of_the_band_counts_for_itself(below, above, meant, units):
+    network, scenarios = one_item()
+    steady = Steady(meant_of(network, (0, 0, meant)), Band(np.array([below]), np.array([above])))
+    assert solved(network, scenarios, steady=steady)[1].units.tolist() == [units]
+
+
 def test_a_line_kept_short_tells_its_own_service():
     network, scenarios = one_item(multiple=1.0)
-    steady = Steady(meant_of(network, (0, 0, 50.0)), np.array([10.0]))
+    steady = Steady(meant_of(network, (0, 0, 50.0)), even(np.array([10.0])))
     decision = solved(network, scenarios, steady=steady)[1]
     # Of days 5 to 11 the last is short by ten: 60 are sold by day 5 but for ten left, and 50 more arrive.
     assert decision.units.tolist() == [50.0]
@@ -121,14 +140,16 @@ def test_a_line_kept_short_tells_its_own_service():
 def test_an_order_is_neither_begun_nor_left_out_within_the_band():
     # 118 on hand: one lot of 24 is due for the last two units; a level of 117 would ask for none, one of 121 for one.
     network, scenarios = one_item(on_hand=118.0)
-    none = solved(network, scenarios, steady=Steady(meant_of(network), np.array([3.0])))[1]
+    none = solved(network, scenarios, steady=Steady(meant_of(network), even(np.array([3.0]))))[1]
     assert (none.units.tolist(), none.rule.tolist(), none.fresh.tolist()) == ([0.0], ["no-need"], [24.0])
-    assert solved(network, scenarios, steady=Steady(meant_of(network), np.array([1.0])))[1].units.tolist() == [24.0]
+    assert solved(network, scenarios, steady=Steady(meant_of(network), even(np.array([1.0]))))[1].units.tolist() == [
+        24.0
+    ]
     # 125 on hand: nothing is due; a level of 126 would ask for a lot.
     network, scenarios = one_item(on_hand=125.0)
     before = meant_of(network, (0, 0, 24.0))
-    assert solved(network, scenarios, steady=Steady(before, np.array([6.0])))[1].units.tolist() == [24.0]
-    assert solved(network, scenarios, steady=Steady(before, np.array([5.0])))[1].units.tolist() == [0.0]
+    assert solved(network, scenarios, steady=Steady(before, even(np.array([6.0]))))[1].units.tolist() == [24.0]
+    assert solved(network, scenarios, steady=Steady(before, even(np.array([5.0]))))[1].units.tolist() == [0.0]
 
 
 def test_later_lines_stay_as_meant_and_what_was_kept_counts_after():
@@ -143,7 +164,7 @@ def test_later_lines_stay_as_meant_and_what_was_kept_counts_after():
     scenarios = level_scenarios(network, paths)
     rule = rule_of(network)
     meant = meant_of(network, (0, 0, 72.0), (0, 7, 96.0), (0, 14, 24.0), known_days=15)
-    steady = Steady(meant, np.array([15.0, 15.0]))
+    steady = Steady(meant, even(np.array([15.0, 15.0])))
     targets, decision = solved(network, scenarios, steady=steady)
     lines = planned_lines("test", network, decision, targets, rule, steady)
     lines = lines[lines["item_id"] == "A"]
@@ -161,9 +182,9 @@ def test_the_shelf_and_the_largest_lot_hold_for_what_is_kept():
     network, scenarios = one_item(multiple=24.0, **shelf)
     before = meant_of(network, (0, 0, 96.0))
     # Ten are left at landing, so 72 fit on a shelf of 82.
-    assert solved(network, scenarios, steady=Steady(before, np.array([50.0])))[1].units.tolist() == [72.0]
+    assert solved(network, scenarios, steady=Steady(before, even(np.array([50.0]))))[1].units.tolist() == [72.0]
     limited = world("cycle_service", 1, [(None, 24.0, 72.0, 4.0)], [60.0])
-    assert solved(limited, scenarios, steady=Steady(before, np.array([50.0])))[1].units.tolist() == [72.0]
+    assert solved(limited, scenarios, steady=Steady(before, even(np.array([50.0]))))[1].units.tolist() == [72.0]
 
 
 def shops(objective, seed):
@@ -196,7 +217,7 @@ def test_no_limit_is_broken_by_keeping(objective):
         network, scenarios = shops(objective, seed)
         options, rng = network.options, np.random.default_rng(seed)
         lines = [(row, 0, float(rng.integers(0, 40))) for row in range(options.n_options)]
-        steady = Steady(meant_of(network, *lines), np.full(options.n_options, 25.0))
+        steady = Steady(meant_of(network, *lines), even(np.full(options.n_options, 25.0)))
         _, decision = solved(network, scenarios, objective, steady)
         for place in ("R1", "R2"):
             trip = (network.cells.location_id[options.cell] == place) & (options.origin_cell >= 0)
@@ -229,9 +250,10 @@ class Stock:
 
 def test_a_share_stays_as_meant_within_the_band_and_the_stock():
     rules = lots(np.zeros(2), np.zeros(2), np.full(2, np.inf), np.ones(2))
-    fresh, band = np.array([10.0, 30.0]), np.array([1.0, 1.0])
+    fresh, one, none = np.array([10.0, 30.0]), np.ones(2), np.zeros(2)
+    either = Band(one, one)
 
-    def shares(stock, meant, wanted=fresh, band=band):
+    def shares(stock, meant, wanted=fresh, band=either):
         return kept_shares((fresh, wanted), np.array(meant), band, rules, Stock(rules, stock))[1].tolist()
 
     # Of ten units 3 and 7 are dealt: 4 and 6 are as near, 4 and 7 are one too many, 5 is too far, 3 and 6 are fewer.
@@ -239,7 +261,9 @@ def test_a_share_stays_as_meant_within_the_band_and_the_stock():
     assert shares(10.0, [4.0, 6.0]) == [4.0, 6.0]
     assert shares(10.0, [4.0, 7.0]) == [3.0, 7.0]
     assert shares(10.0, [5.0, 6.0]) == [3.0, 6.0]
-    assert shares(10.0, [4.0, 6.0], band=np.zeros(2)) == [3.0, 7.0]
+    assert shares(10.0, [4.0, 6.0], band=Band(none, none)) == [3.0, 7.0]
+    assert shares(10.0, [np.nan, 6.0], band=Band(none, one)) == [3.0, 7.0]
+    assert shares(10.0, [np.nan, 6.0], band=Band(one, none)) == [3.0, 6.0]
     # A wish held to 2, a share of the older plan, stands where that is enough for both; else the fresh one counts.
     assert shares(32.0, [2.0, np.nan], wanted=np.array([2.0, 30.0])) == [2.0, 30.0]
     assert shares(20.0, [2.0, np.nan], wanted=np.array([2.0, 30.0])) == [5.0, 15.0]
@@ -254,7 +278,7 @@ def test_a_share_of_today_that_stays_says_so(meant, units, rule):
     scenarios = level_scenarios(network, np.tile(rates, (1, 8, network.horizon)))
     lanes = np.flatnonzero(network.options.origin_cell >= 0)
     before = meant_of(network, *((row, 0, amount) for row, amount in zip(lanes.tolist(), meant, strict=True)))
-    _, decision = solved(network, scenarios, steady=Steady(before, np.full(network.options.n_options, 2.0)))
+    _, decision = solved(network, scenarios, steady=Steady(before, even(np.full(network.options.n_options, 2.0))))
     assert decision.units[lanes].tolist() == list(units)
     assert set(decision.rule[lanes]) == {rule}
     assert decision.fresh[lanes].tolist() == [16.0, 24.0]

@@ -109,7 +109,7 @@ def test_the_points_told_are_those_of_the_lines_kept(afresh: Plan, kept: Plan) -
 
 
 def test_without_a_band_a_plan_is_the_same_to_the_bit(older: Edition, afresh: Plan) -> None:
-    off = plan_of(later_tables(older), replace(CONFIG, steady=SteadyParams(z=0.0)), older)
+    off = plan_of(later_tables(older), replace(CONFIG, steady=SteadyParams(z_below=0.0, z_above=0.0)), older)
     for name, table in afresh.tables.items():
         pd.testing.assert_frame_equal(table, off.tables[name], check_exact=True)
     assert off.solve == afresh.solve

@@ -82,7 +82,8 @@ def receipts(rows):
 
 def open_orders(rows):
     table = pd.DataFrame(rows, columns=["source_id", "location_id", "ordered_on", "status"])
-    return table.astype({"ordered_on": "datetime64[ns]", "status": "string[pyarrow]"})
+    table = table.astype({"ordered_on": "datetime64[ns]", "status": "string[pyarrow]"})
+    return table.assign(arrived_on=pd.Series(pd.NaT, index=table.index, dtype="datetime64[ns]"))
 
 
 AS_OF = np.datetime64("2025-03-01")
@@ -112,6 +113,14 @@ def test_an_overdue_order_counts_as_at_least_its_age():
     # Older than any receipt, it is the longest lead time there is.
     older = open_orders([("S", "N", "2025-01-30", "shipped")])
     assert learn_lead_times(done, older, AS_OF).loc[0, "mean_days"] == pytest.approx((5 + 10 + 30) / 3)
+
+
+def test_an_order_whose_goods_stand_at_the_door_took_until_they_came():
+    done = receipts(ordered([5, 10]))
+    waiting = open_orders([("S", "N", "2025-01-01", "firm")]).assign(arrived_on=pd.Timestamp("2025-01-19"))
+    learnt = learn_lead_times(done, waiting, AS_OF)
+    assert learnt.loc[0, "mean_days"] == pytest.approx((5 + 10 + 18) / 3)
+    assert learnt.loc[0, ["n", "n_censored"]].tolist() == [3, 0]
 
 
 def test_few_orders_lean_on_all_of_the_source():

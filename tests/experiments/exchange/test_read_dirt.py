@@ -266,6 +266,18 @@ DIRT: dict[str, tuple[Files, int, str]] = {
         "ContradictionError: rule O26: firm inbound fits into its site (capacity_volume). Found 1 of 1 sites where it"
         " does not (X; the first awaits 120 and holds 100). Correct capacity_volume, volume or the orders.",
     ),
+    "inbound-waits": (
+        {
+            "sales": SALES,
+            "items": "item_id,volume\nA,2\nB,1\n",
+            "locations": "location_id,capacity_volume\nX,100\n",
+            "open_orders": "order_id,item_id,location_id,units,due_date,arrived_on\n1,A,X,60,2024-01-09,\n",
+        },
+        0,
+        "Noted: rule O26: firm inbound fits into its site (capacity_volume). Found 1 of 1 sites where it does not (X;"
+        " the first awaits 120 and holds 100). What has no room waits at the door, as arrived_on says of what does"
+        " already.",
+    ),
     "start-after-end": (
         {"sales": SALES, "events": "event,start_date,end_date\nfair,2024-01-05,2024-01-02\nfete,2024-01-05,\n"},
         5,

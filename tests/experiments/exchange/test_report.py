@@ -128,6 +128,13 @@ def test_items_that_matter_are_those_with_most_money_in_play(plan):
     assert (dearest["item_id"], dearest["location_id"]) in first
 
 
+def test_a_place_without_a_forecast_of_its_own_names_no_forecaster(plan, html):
+    assert "<dt>Forecaster</dt>" in html
+    targets = plan.tables["targets"].assign(model="")
+    without = replace(plan, tables={**plan.tables, "targets": targets})
+    assert "<dt>Forecaster</dt>" not in render_report(without, named(without), META, example_history())
+
+
 def test_value_added_is_the_share_of_loss_saved_over_the_baseline():
     found = backtest_grid(example_backtest(), 100, read_catalogue())
     rows = [dict(zip(found.headings, row, strict=True)) for row in found.rows]

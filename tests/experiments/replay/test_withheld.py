@@ -20,7 +20,6 @@ from experiments.replay.ours import PlanPolicy
 from experiments.replay.policy_files import PolicySpec
 from experiments.replay.rules import RuleParams, RulePolicy
 from experiments.replay.run import _scope_notes
-from experiments.replay.site_room import site_room
 from experiments.replay.view import Policy
 from experiments.replay.walk import Pace, Walked, walk
 from experiments.replay.withheld import without
@@ -51,7 +50,6 @@ LIMITS: dict[str, Callable[[Frames], Frames]] = {
     "price-breaks": with_breaks,
     "supplier-limits": of_supplier("capacity_units_per_week", 6.0),
     "supplier-limits, value": of_supplier("min_order_value", 400.0),
-    "site-capacity": with_full_site,
 }
 
 
@@ -100,9 +98,7 @@ def test_a_budget_binds_no_policy_and_is_told(unlimited: dict[str, list[list[obj
     assert placed(world, PlanPolicy(world, poor, 4)) == unlimited["restock"]
     specs = (PolicySpec("poor", "restock", settings=poor), PolicySpec("rich", "restock", settings=SETTINGS))
     opening = real_opening(world, world.stock_history)[0]
-    (note,) = _scope_notes(
-        Job((world,), specs, SETTINGS, opening, PACE, world.first, 4, site_room(world.tables, world)), (world,)
-    )
+    (note,) = _scope_notes(Job((world,), specs, SETTINGS, opening, PACE, world.first, 4), (world,))
     assert (note.code, dict(note.values)) == ("replay-budget-left-out", {"count": 1, "policies": "poor"})
 
 
@@ -111,7 +107,7 @@ def test_what_an_order_costs_and_what_was_given_beside_stay():
     told = without(Tables.of(frames))
     assert told["suppliers"]["order_cost"].tolist() == [5.0]
     assert told.columns_given["suppliers"] == {"source_id", "order_cost"}
-    assert told.columns_given["locations"] == {"location_id"}
+    assert told.columns_given["locations"] == {"location_id", "capacity_volume"}, "all are held to it"
 
 
 def lane_world() -> tuple[World, Walked, Walked]:
