@@ -20,6 +20,7 @@ from engine.forecast.pooled import PooledForecast, fit_pooled
 from engine.forecast.streams import Streams
 from engine.forecast.synthetic import synthetic_panel
 from engine.forecast.types import FittedState
+from engine.messages import Message
 from models.best_of import QUANTILES, STREAMS, BestOf
 from models.contest import COLUMNS
 from models.moving_average import MovingAverage, thirteen_weeks
@@ -47,6 +48,13 @@ class Stub:
 
     def from_state(self, state: FittedState) -> PooledForecast:
         return PooledForecast(partial(scaled, factor=self.factor), ResidualPool.from_state(state))
+
+
+class Noting(Stub):
+    """A stub that tells something of the history it is fitted to."""
+
+    def fit(self, panel: DemandPanel) -> PooledForecast:
+        return replace(super().fit(panel), notes=(Message("residuals-assumed", {"n_series": 2}),))
 
 
 def scaled(panel: DemandPanel, horizon: int, factor: float) -> Floats:
@@ -242,6 +250,15 @@ def test_a_refit_keeps_the_choice_and_learns_from_the_newer_panel() -> None:
     first = PANEL.take(np.array([0]))
     paths = [fitted.sample(first, 7, 20, Streams(0)).units for fitted in (after, alone)]
     np.testing.assert_array_equal(*paths)
+
+
+def test_what_several_models_tell_alike_is_told_once() -> None:
+    forecaster = best(Noting("seasonal_naive"), Noting("other"))
+    before = replace(forecaster.fit(PANEL.cut(28)), newcomer="other")
+    keys = dict(zip(before.model_by_key, ["seasonal_naive", "other"] * PANEL.n_series, strict=False))
+    after = forecaster.refit(PANEL, replace(before, model_by_key=keys))
+    assert models_used(after) == {"seasonal_naive", "other"}
+    assert [note.code for note in after.notes].count("residuals-assumed") == 1
 
 
 def test_a_refit_that_fails_leaves_its_series_to_the_baseline() -> None:
